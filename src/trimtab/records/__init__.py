@@ -1,0 +1,54 @@
+"""Records: what happened (events), what it amounts to (the table), and one trial at a time."""
+
+from trimtab.records._events import (
+    Created,
+    Event,
+    Finished,
+    Opened,
+    Released,
+    Reported,
+    Started,
+    event_body,
+    event_from_row,
+    event_key,
+)
+from trimtab.records._fold import Fold
+from trimtab.records._table import (
+    CREATED,
+    DIRECTIONS,
+    FAILED,
+    FINISHED,
+    PRUNED,
+    RUNNING,
+    STATES,
+    TrialTable,
+    table_of,
+)
+from trimtab.records._trial import Channel, Trial
+from trimtab.records._value import objective_value
+
+__all__ = [
+    "CREATED",
+    "DIRECTIONS",
+    "FAILED",
+    "FINISHED",
+    "PRUNED",
+    "RUNNING",
+    "STATES",
+    "Channel",
+    "Created",
+    "Event",
+    "Finished",
+    "Fold",
+    "Opened",
+    "Released",
+    "Reported",
+    "Started",
+    "Trial",
+    "TrialTable",
+    "event_body",
+    "event_from_row",
+    "event_key",
+    "objective_value",
+    "table_of",
+]

@@ -1,0 +1,136 @@
+"""What can happen to a study, as facts that are appended and never changed.
+
+    Opened     the study's space, direction and seed; again (revision + 1) when one of them changed
+    Created    a trial got its number and its configuration
+    Started    someone began to evaluate it; again (attempt + 1) after it was lost or handed back
+    Reported   an intermediate value
+    Released   it was handed back unevaluated (Ctrl-C): it waits to be started again
+    Finished   it ended, in state finished, pruned or failed
+
+Every event has a key (kind, number, part) that exists once in a study: two processes cannot create the same trial, start the same attempt or
+finish the same trial twice; the second `append` raises Conflict. `at` is wall-clock time in seconds since 1970, for people only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from trimtab.errors import StorageError
+
+__all__ = ["Created", "Event", "Finished", "Opened", "Released", "Reported", "Started", "event_body", "event_from_row", "event_key"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """settings: plain JSON with space, direction, seed, sampler and versions."""
+
+    kind: ClassVar[str] = "opened"
+    number: int  # revision, from 0
+    settings: dict[str, Any]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """stored: the configuration as plain JSON (Space.store). origin: "sampler", or "user" for a result or proposal from outside."""
+
+    kind: ClassVar[str] = "created"
+    number: int
+    stored: dict[str, Any]
+    origin: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """owner: plain JSON naming the process (host, pid, born)."""
+
+    kind: ClassVar[str] = "started"
+    number: int
+    attempt: int
+    owner: dict[str, Any]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """value: the user's own sign. part: running count of the trial's reports, from 0."""
+
+    kind: ClassVar[str] = "reported"
+    number: int
+    part: int
+    step: float
+    value: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """attempt: the one that was handed back."""
+
+    kind: ClassVar[str] = "released"
+    number: int
+    attempt: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """state: "finished", "pruned" or "failed". value: the user's own sign, None where there is none. error: traceback of a failure."""
+
+    kind: ClassVar[str] = "finished"
+    number: int
+    state: str
+    value: float | None
+    seconds: float
+    error: str | None
+    at: float
+
+
+Event = Opened | Created | Started | Reported | Released | Finished
+
+
+def event_key(event: Event) -> tuple[str, int, int]:
+    """(kind, number, part), unique within a study."""
+    match event:
+        case Started() | Released():
+            return event.kind, event.number, event.attempt
+        case Reported():
+            return event.kind, event.number, event.part
+    return event.kind, event.number, 0
+
+
+def event_body(event: Event) -> dict[str, Any]:
+    """What a storage keeps beside the key and the time: plain JSON."""
+    match event:
+        case Opened():
+            return event.settings
+        case Created():
+            return {"params": event.stored, "origin": event.origin}
+        case Started():
+            return event.owner
+        case Reported():
+            return {"step": event.step, "value": event.value}
+        case Released():
+            return {}
+        case Finished():
+            return {"state": event.state, "value": event.value, "seconds": event.seconds, "error": event.error}
+
+
+def event_from_row(kind: str, number: int, part: int, at: float, body: dict[str, Any]) -> Event:
+    """The inverse of `event_key` and `event_body`. StorageError for a kind that this version does not know."""
+    match kind:
+        case "created":
+            return Created(number, body["params"], body["origin"], at)
+        case "started":
+            return Started(number, part, body, at)
+        case "finished":
+            return Finished(number, body["state"], body["value"], body["seconds"], body["error"], at)
+        case "reported":
+            return Reported(number, part, body["step"], body["value"], at)
+        case "released":
+            return Released(number, part, at)
+        case "opened":
+            return Opened(number, body, at)
+    raise StorageError(f"The storage holds an event of the unknown kind {kind!r}. It was written by a newer trimtab: update this one.")

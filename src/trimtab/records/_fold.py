@@ -1,0 +1,131 @@
+"""fold: events in the order of the log become the table. The log is the truth, this is its only reading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from trimtab.numerics import FloatArray
+from trimtab.records._events import Created, Event, Finished, Opened, Released, Reported, Started
+from trimtab.records._table import CREATED, FINISHED, PRUNED, RUNNING, STATES, TrialTable
+from trimtab.records._trial import Channel, Trial
+from trimtab.space import Space
+
+__all__ = ["Fold"]
+
+
+class Fold:
+    """The state of one study as far as its events were applied. Applying them one by one or all at once gives the same."""
+
+    def __init__(self, space: Space, direction: str) -> None:
+        self.space = space
+        self.direction = direction
+        self.opened: list[Opened] = []
+        self.ended: list[int] = []  # numbers in the order of ending: what a sampler's state is made from
+        self.running: dict[int, Started] = {}
+        self.waiting: dict[int, None] = {}  # created and not started, or handed back; in order
+        self.attempts: dict[int, int] = {}
+        self.errors: dict[int, str] = {}
+        self.reports: dict[int, dict[float, float]] = {}
+        self.n_reports: dict[int, int] = {}
+        self.n = 0
+        self._stored: list[Mapping[str, Any]] = []
+        self._x: FloatArray = np.empty((64, space.d))
+        self._y: FloatArray = np.full(64, np.nan)
+        self._state = np.zeros(64, dtype=np.uint8)
+        self._seconds: FloatArray = np.full(64, np.nan)
+        self._from_sampler = np.zeros(64, dtype=bool)
+        self._placed = 0  # rows of x that were computed from what is stored
+
+    def apply(self, events: Sequence[Event]) -> None:
+        """Take in what was appended since the last call."""
+        sign = -1.0 if self.direction == "maximize" else 1.0
+        for event in events:
+            number = event.number
+            match event:
+                case Created():
+                    if self.n == len(self._y):
+                        self._grow()
+                    self._stored.append(event.stored)
+                    self._state[number] = CREATED
+                    self._from_sampler[number] = event.origin == "sampler"
+                    self.waiting[number] = None
+                    self.n += 1
+                case Finished():
+                    code = STATES.index(event.state)
+                    self._state[number] = code
+                    if event.value is not None and code in (FINISHED, PRUNED):
+                        self._y[number] = sign * event.value
+                    self._seconds[number] = event.seconds
+                    if event.error is not None:
+                        self.errors[number] = event.error
+                    self.running.pop(number, None)
+                    self.waiting.pop(number, None)
+                    self.ended.append(number)
+                case Started():
+                    self.attempts[number] = event.attempt + 1
+                    if self._state[number] < FINISHED:
+                        self._state[number] = RUNNING
+                        self.running[number] = event
+                        self.waiting.pop(number, None)
+                case Released():
+                    if self._state[number] == RUNNING:
+                        self._state[number] = CREATED
+                        self.running.pop(number, None)
+                        self.waiting[number] = None
+                case Reported():
+                    self.reports.setdefault(number, {})[event.step] = event.value
+                    self.n_reports[number] = event.part + 1
+                case Opened():
+                    self.opened.append(event)
+
+    @property
+    def table(self) -> TrialTable:
+        """All trials, in order of number."""
+        n = self.n
+        if self._placed < n:
+            self._x[self._placed : n] = self.space.restore(self._stored[self._placed :])
+            self._placed = n
+        return TrialTable(
+            self.space,
+            self.direction,
+            np.arange(n),
+            self._x[:n],
+            self._y[:n].copy(),
+            self._state[:n].copy(),
+            self._seconds[:n].copy(),
+            self._from_sampler[:n],
+        )
+
+    @property
+    def stored(self) -> Sequence[Mapping[str, Any]]:
+        """The configurations as they are stored, in order of number."""
+        return self._stored
+
+    def trial(self, number: int, params: Mapping[str, Any] | None = None, channel: Channel | None = None) -> Trial:
+        """The record of one trial; `params` if they are known already."""
+        if params is None:
+            params = self.space.decode(self.space.restore([self._stored[number]]))[0]
+        y, code = self._y[number], self._state[number]
+        sign = -1.0 if self.direction == "maximize" else 1.0
+        return Trial(
+            number,
+            params,
+            state=STATES[code],
+            value=None if np.isnan(y) else float(sign * y),
+            seconds=float(self._seconds[number]),
+            error=self.errors.get(number),
+            reports=self.reports.get(number),
+            channel=channel,
+        )
+
+    def _grow(self) -> None:
+        """Twice the room. Old tables keep their own arrays."""
+        n = len(self._y)
+        self._x = np.concatenate([self._x, np.empty_like(self._x)])
+        self._y = np.concatenate([self._y, np.full(n, np.nan)])
+        self._state = np.concatenate([self._state, np.zeros_like(self._state)])
+        self._seconds = np.concatenate([self._seconds, np.full(n, np.nan)])
+        self._from_sampler = np.concatenate([self._from_sampler, np.zeros_like(self._from_sampler)])

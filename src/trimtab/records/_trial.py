@@ -1,0 +1,80 @@
+"""One trial: a read-only mapping of its parameters, with its number, state and result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from trimtab.errors import StudyError
+
+__all__ = ["Channel", "Trial"]
+
+
+class Channel(Protocol):
+    """What a running trial can say and ask."""
+
+    def report(self, number: int, step: float, value: float) -> None: ...
+    def should_stop(self, number: int) -> bool: ...
+
+
+class Trial(Mapping[str, Any]):
+    """A configuration to evaluate, or the record of one that was.
+
+    A read-only mapping of its parameters: `MLPClassifier(**trial)` and `trial["alpha"]` work.
+
+    number: rank in the study, from 0. params: a dict of the parameters. state: "created", "running", "finished", "pruned" or "failed".
+    value: the objective, None while there is none. seconds: time of the evaluation, NaN while there is none. error: traceback of a failure.
+    reports: {step: value}, the intermediate values.
+    """
+
+    __slots__ = ("_channel", "_params", "error", "number", "reports", "seconds", "state", "value")
+
+    def __init__(
+        self,
+        number: int,
+        params: Mapping[str, Any],
+        *,
+        state: str = "running",
+        value: float | None = None,
+        seconds: float = float("nan"),
+        error: str | None = None,
+        reports: Mapping[float, float] | None = None,
+        channel: Channel | None = None,
+    ) -> None:
+        self.number = number
+        self._params = dict(params)
+        self.state = state
+        self.value = value
+        self.seconds = seconds
+        self.error = error
+        self.reports: Mapping[float, float] = MappingProxyType(dict(reports or {}))
+        self._channel = channel
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters as a dict of its own: changing it changes nothing here."""
+        return dict(self._params)
+
+    def report(self, value: float, step: float) -> None:
+        """Record an intermediate value, such as the loss after an epoch."""
+        if self._channel is None:
+            raise StudyError(f"Trial {self.number} is {self.state}; only a running trial can report.")
+        self._channel.report(self.number, float(step), float(value))
+
+    def should_stop(self) -> bool:
+        """Whether to give up early: the study's time is over, or it was asked to stop. Return the value reached so far, or raise."""
+        return self._channel is not None and self._channel.should_stop(self.number)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._params[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._params)
+
+    def __len__(self) -> int:
+        return len(self._params)
+
+    def __repr__(self) -> str:
+        value = "" if self.value is None else f", value={self.value:.6g}"
+        return f"Trial({self.number}, {self._params!r}, state={self.state!r}{value})"

@@ -1,0 +1,32 @@
+"""What an objective may return: one real number."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+from trimtab.errors import ObjectiveError
+
+__all__ = ["objective_value"]
+
+
+def objective_value(returned: Any, name: str = "The objective") -> float:
+    """The number that the objective returned; NaN and infinities pass (the study counts them as failed).
+
+    Accepts real numbers, NumPy scalars and arrays or tensors with one element. Raises ObjectiveError for anything else.
+    """
+    value = returned
+    if not isinstance(value, (str, bytes, numbers.Real)) and hasattr(value, "item"):
+        try:
+            value = value.item()
+        except (ValueError, TypeError, RuntimeError):
+            value = returned
+    if isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_)):
+        return float(value)
+    shown = repr(returned)
+    remedy = "Add `return loss` to it." if returned is None else "Return one number, such as the validation loss."
+    raise ObjectiveError(
+        f"{name} must return one real number, got {shown if len(shown) <= 80 else shown[:77] + '...'} ({type(returned).__name__}). {remedy}"
+    )

@@ -1,0 +1,324 @@
+"""Gaussian process with an ARD Matern-5/2 kernel over numeric, categorical and conditional columns.
+
+The surrogate of the search. Every column is written as features of a Euclidean space whose squared distance is the
+column's own: numeric (x - x')^2; categorical 1 where the choices differ (Hamming); conditional 0 where both are
+inactive, (x - 1/2)^2 + rho^2 where one is, as usual where both are active. So the kernel is positive definite on mixed
+and conditional spaces, distances are one matrix product, and no (n, n, d) array is ever made.
+
+Notation
+    x       points of the unit cube, NaN where inactive    (n, d)
+    phi     features times sqrt(w)                         (n, D)
+    w       weight of each column, 1 / length scale^2      (d,)
+    s2, t2  signal and noise variance
+    r2      sum_j w_j d_j(x, x')^2                         (n, n)
+    k       s2 (1 + sqrt5 r + 5 r2 / 3) exp(-sqrt5 r)      Rasmussen and Williams 2006, eq. 4.17
+    h       dk / d(r2) = -(5/6) s2 (1 + sqrt5 r) exp(-sqrt5 r), without a singularity at 0
+    C       k + t2 I = L L',  alpha = C^-1 z
+    theta   log w (d), log s2, log t2                      (d + 2,)
+
+Sources: Rasmussen and Williams 2006, eq. 2.25-2.26 (posterior), 5.8-5.9 (likelihood and gradient), 5.12 (leave one
+out); priors as in Optuna's GPSampler, which keep the weights near 1: 0.1 (w + 1/w), s2 ~ Gamma(2, 1),
+t2 ~ Gamma(1.1, 30).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from trimtab.numerics import BoolArray, FloatArray, IntArray
+from trimtab.numerics._cholesky import (
+    cholesky,
+    cholesky_extend,
+    cholesky_inverse,
+    solve_lower,
+    solve_lower_transposed,
+)
+
+__all__ = ["Columns", "GaussianProcess", "fit_gp"]
+
+SQRT5 = float(np.sqrt(5.0))
+RHO = 0.5  # distance of "inactive" from the middle of an active range: 1/2 to its centre, 0.71 to its ends
+NOISE_FLOOR = 1e-6  # of a unit variance; keeps duplicates apart and C well conditioned
+BOUNDS = ((-9.0, 7.0), (-5.0, 5.0), (float(np.log(NOISE_FLOOR)), 2.0))  # of log w, log s2, log t2
+STARTS = ((0.0, 0.0, -4.6), (-1.0, 0.0, -1.0))  # smooth and exact; smoother and noisy
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What each column of x is. kinds (d,): continuous, discrete or categorical; n_levels (d,); conditional (d,)."""
+
+    kinds: tuple[str, ...]
+    n_levels: IntArray
+    conditional: BoolArray
+
+    @classmethod
+    def continuous(cls, d: int) -> Columns:
+        """d plain numeric columns."""
+        return cls(("continuous",) * d, np.zeros(d, dtype=np.int64), np.zeros(d, dtype=np.bool_))
+
+    @property
+    def d(self) -> int:
+        return len(self.kinds)
+
+    @property
+    def owner(self) -> IntArray:
+        """Column that each feature belongs to (D,)."""
+        return np.concatenate([np.full(self._width(j), j) for j in range(self.d)]).astype(np.int64)
+
+    def features(self, x: FloatArray) -> FloatArray:
+        """phi without weights (n, D); the squared distance of two rows is the sum of the columns' distances."""
+        return np.concatenate([self._column(j, x[:, j]) for j in range(self.d)], axis=1)
+
+    @property
+    def slots(self) -> IntArray:
+        """First feature of each column (d,): for a numeric column the one that moves with x."""
+        return np.cumsum([0, *(self._width(j) for j in range(self.d - 1))]).astype(np.int64)
+
+    def _width(self, j: int) -> int:
+        if self.kinds[j] == "categorical":
+            return 1 if self._is_binary(j) else int(self.n_levels[j]) + int(self.conditional[j])
+        return 2 if self.conditional[j] else 1
+
+    def _is_binary(self, j: int) -> bool:
+        return int(self.n_levels[j]) == 2 and not self.conditional[j]
+
+    def _column(self, j: int, u: FloatArray) -> FloatArray:
+        if self.kinds[j] == "categorical":
+            return self._one_hot(j, u)
+        if not self.conditional[j]:
+            return u[:, None]
+        inactive = np.isnan(u)
+        return np.stack([np.where(inactive, 0.5, u), RHO * inactive], axis=1)
+
+    def _one_hot(self, j: int, u: FloatArray) -> FloatArray:
+        k = int(self.n_levels[j])
+        if self._is_binary(j):
+            return (u[:, None] > 0.5).astype(np.float64)
+        level = np.where(np.isnan(u), k, np.clip(np.floor(u * k), 0, k - 1)).astype(np.int64)
+        hot = np.zeros((len(u), self._width(j)))
+        hot[np.arange(len(u)), level] = np.sqrt(0.5)
+        return hot
+
+
+@dataclass(frozen=True)
+class GaussianProcess:
+    """A conditioned process. theta (d + 2,); x (n, d); z (n,) zero-mean targets; root (n, n) lower factor of C."""
+
+    columns: Columns
+    theta: FloatArray
+    x: FloatArray
+    z: FloatArray
+    phi: FloatArray
+    root: FloatArray
+    alpha: FloatArray
+
+    @classmethod
+    def condition(cls, columns: Columns, theta: FloatArray, x: FloatArray, z: FloatArray) -> GaussianProcess:
+        """The process given targets z (n,) at x (n, d). n = 0 gives the prior."""
+        phi = _weighted(columns, theta, x)
+        k = _matern(_squared_distance(phi, phi), np.exp(theta[-2]))
+        k.flat[:: len(z) + 1] = np.exp(theta[-2]) + np.exp(theta[-1])
+        root = cholesky(k) if len(z) else k
+        return cls(columns, theta, x, z, phi, root, _solve(root, z))
+
+    @property
+    def n(self) -> int:
+        return len(self.z)
+
+    @property
+    def signal(self) -> float:
+        """Prior variance s2."""
+        return float(np.exp(self.theta[-2]))
+
+    @property
+    def noise(self) -> float:
+        """Noise variance t2."""
+        return float(np.exp(self.theta[-1]))
+
+    @property
+    def weights(self) -> FloatArray:
+        """w (d,): 1 / length scale^2 of each column."""
+        return np.exp(self.theta[:-2])
+
+    @property
+    def fitted(self) -> FloatArray:
+        """Posterior mean at the process's own points (n,): z - t2 alpha."""
+        return self.z - self.noise * self.alpha
+
+    def predict(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of the function (without noise) at x (m, d): two arrays (m,).
+
+        Rasmussen and Williams 2006, eq. 2.25 and 2.26.
+        """
+        k = self._cross(x)[0]
+        return k @ self.alpha, self._sd(solve_lower(self.root, k.T))
+
+    def predict_gradient(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Mean, sd (m,) and their gradients (m, d) with respect to numeric columns; 0 in categorical and inactive ones."""
+        k, phi, r2 = self._cross(x)
+        half = solve_lower(self.root, k.T)
+        mean, sd = k @ self.alpha, self._sd(half)
+        slope = _matern_slope(r2, self.signal)  # (m, n)
+        moves = [j for j in range(self.columns.d) if self.columns.kinds[j] != "categorical"]
+        slots = self.columns.slots[moves]
+        scale = 2.0 * np.sqrt(self.weights[moves])  # d r2 / d x = 2 sqrt(w) (phi - phi_i)
+
+        def pull(weight: FloatArray) -> FloatArray:
+            """sum_i weight_i dk(x, x_i) / dx (m, d)."""
+            a = slope * weight
+            gradient = np.zeros((len(x), self.columns.d))
+            gradient[:, moves] = scale * (phi[:, slots] * a.sum(1)[:, None] - a @ self.phi[:, slots])
+            return np.where(np.isnan(x), 0.0, gradient)
+
+        d_mean = pull(self.alpha)
+        d_var = -2.0 * pull(solve_lower_transposed(self.root, half).T)
+        return mean, sd, d_mean, d_var / (2.0 * sd[:, None])
+
+    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and sd of each target (noise included) predicted from all others, at fixed theta: two arrays (n,).
+
+        Rasmussen and Williams 2006, eq. 5.12: z_i - alpha_i / [C^-1]_ii and 1 / [C^-1]_ii.
+        """
+        precision = np.diag(cholesky_inverse(self.root))
+        return self.z - self.alpha / precision, 1.0 / np.sqrt(precision)
+
+    def log_likelihood(self) -> float:
+        """log p(z | x, theta), Rasmussen and Williams 2006, eq. 5.8."""
+        return -0.5 * float(self.z @ self.alpha + 2.0 * np.log(np.diag(self.root)).sum() + self.n * np.log(2 * np.pi))
+
+    def extend(self, x: FloatArray, z: FloatArray) -> GaussianProcess:
+        """The process with q more points, by extending the factor: O(n^2 q)."""
+        cross, phi, _ = self._cross(x)
+        corner = _matern(_squared_distance(phi, phi), self.signal)
+        corner.flat[:: len(z) + 1] = self.signal + self.noise
+        root = cholesky_extend(self.root, cross.T, corner)
+        x, z, phi = np.concatenate([self.x, x]), np.concatenate([self.z, z]), np.concatenate([self.phi, phi])
+        return replace(self, x=x, z=z, phi=phi, root=root, alpha=_solve(root, z))
+
+    def believe(self, x: FloatArray) -> GaussianProcess:
+        """The process if the points x (q, d) came out at their posterior means (kriging believer, Ginsbourger 2010)."""
+        return self.extend(x, self.predict(x)[0]) if len(x) else self
+
+    def _cross(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """k(x, X) (m, n), phi of x (m, D), r2 (m, n)."""
+        phi = _weighted(self.columns, self.theta, x)
+        r2 = _squared_distance(phi, self.phi)
+        return _matern(r2, self.signal), phi, r2
+
+    def _sd(self, half: FloatArray) -> FloatArray:
+        variance = self.signal - np.einsum("nm,nm->m", half, half)
+        return np.sqrt(np.maximum(variance, 1e-10 * self.signal))
+
+
+def fit_gp(
+    columns: Columns,
+    x: FloatArray,
+    z: FloatArray,
+    *,
+    starts: Sequence[Sequence[float]] = STARTS,
+    max_iterations: int = 40,
+) -> GaussianProcess:
+    """The process with theta at the maximum of the posterior density, by L-BFGS-B from fixed starts.
+
+    x (n, d), z (n,) with mean about 0 and variance about 1. Each start is (log w of every column, log s2, log t2).
+    The result depends on the arguments alone: no start comes from an earlier fit.
+    """
+    from scipy.optimize import minimize
+
+    objective = _Objective(columns, x, z)
+    box = [BOUNDS[0]] * columns.d + [*BOUNDS[1:]]
+    best_value, best_theta = np.inf, _start(columns.d, STARTS[0])
+    for start in starts:
+        found = minimize(
+            objective,
+            _start(columns.d, start),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=box,
+            options={"maxiter": max_iterations, "ftol": 1e-5, "gtol": 1e-3},
+        )
+        if found.fun < best_value:
+            best_value, best_theta = float(found.fun), found.x
+    return GaussianProcess.condition(columns, best_theta, x, z)
+
+
+class _Objective:
+    """Negative log posterior of theta and its gradient; called with theta (d + 2,)."""
+
+    def __init__(self, columns: Columns, x: FloatArray, z: FloatArray) -> None:
+        self.z, self.d, self.owner = z, columns.d, columns.owner
+        self.features = columns.features(x)
+        self.features = self.features - self.features.mean(0) if len(z) else self.features
+
+    def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
+        n = len(self.z)
+        signal, noise = np.exp(theta[-2]), np.exp(theta[-1])
+        phi = self.features * np.exp(0.5 * theta[self.owner])
+        r2 = _squared_distance(phi, phi)
+        k = _matern(r2, signal)
+        diagonal = slice(None, None, n + 1)
+        k.flat[diagonal] = signal + noise
+        root = cholesky(k)
+        alpha = _solve(root, self.z)
+        value = 0.5 * self.z @ alpha + np.log(np.diag(root)).sum()
+
+        g = 0.5 * (cholesky_inverse(root) - np.outer(alpha, alpha))  # dL / dC, Rasmussen and Williams eq. 5.9
+        gradient = np.empty(self.d + 2)
+        gradient[-1] = noise * np.trace(g)
+        gradient[-2] = np.vdot(g, k) - gradient[-1]
+        pull = g * _matern_slope(r2, signal)
+        per_feature = 2.0 * (pull.sum(1) @ phi**2 - np.einsum("nf,nf->f", phi, pull @ phi))
+        gradient[:-2] = np.bincount(self.owner, per_feature, minlength=self.d)
+        prior, prior_gradient = _log_prior(theta)
+        return float(value - prior), gradient - prior_gradient
+
+
+def _log_prior(theta: FloatArray) -> tuple[float, FloatArray]:
+    """Log density of theta up to a constant, and its gradient."""
+    w, signal, noise = np.exp(theta[:-2]), np.exp(theta[-2]), np.exp(theta[-1])
+    value = -0.1 * np.sum(w + 1.0 / w) + theta[-2] - signal + 0.1 * theta[-1] - 30.0 * noise
+    return float(value), np.concatenate([-0.1 * (w - 1.0 / w), [1.0 - signal, 0.1 - 30.0 * noise]])
+
+
+def _start(d: int, start: Sequence[float]) -> FloatArray:
+    return np.concatenate([np.full(d, start[0]), start[1:]])
+
+
+def _weighted(columns: Columns, theta: FloatArray, x: FloatArray) -> FloatArray:
+    return columns.features(x) * np.exp(0.5 * theta[columns.owner])
+
+
+def _squared_distance(a: FloatArray, b: FloatArray) -> FloatArray:
+    """r2 (m, n) of weighted features a (m, D), b (n, D), by one matrix product."""
+    r2 = a @ (-2.0 * b.T)
+    r2 += np.einsum("mf,mf->m", a, a)[:, None]
+    r2 += np.einsum("nf,nf->n", b, b)
+    return np.maximum(r2, 0.0, out=r2)
+
+
+def _matern(r2: FloatArray, signal: float) -> FloatArray:
+    r = np.sqrt(r2)
+    r *= SQRT5
+    k = np.exp(-r)
+    r += 1.0
+    r += (5.0 / 3.0) * r2
+    k *= r
+    k *= signal
+    return k
+
+
+def _matern_slope(r2: FloatArray, signal: float) -> FloatArray:
+    r = np.sqrt(r2)
+    r *= SQRT5
+    h = np.exp(-r)
+    r += 1.0
+    h *= r
+    h *= -(5.0 / 6.0) * signal
+    return h
+
+
+def _solve(root: FloatArray, z: FloatArray) -> FloatArray:
+    return solve_lower_transposed(root, solve_lower(root, z))
