@@ -6,6 +6,7 @@ TrimtabError
 |  |- ObjectiveError              the objective returned something that is not a number
 |- StudyError (RuntimeError)      a call that the study's state does not allow (told twice, nothing finished yet)
 |  |- SearchEnded                 nothing is left to suggest: every cell of a finite space was tried
+|- WorkerError (RuntimeError)     worker processes cannot start, or one raised what cannot be copied to this process
 |- StorageError (OSError)         the file cannot be read or written, or is of a newer version
 |  |- Conflict                    another process appended the same event first (the study reads again and goes on)
 |- MissingExtra (ImportError)     an optional part is not installed; the message says which command installs it
@@ -28,6 +29,7 @@ __all__ = [
     "StorageError",
     "StudyError",
     "TrimtabError",
+    "WorkerError",
     "require",
 ]
 
@@ -54,6 +56,10 @@ class StudyError(TrimtabError, RuntimeError):
 
 class SearchEnded(StudyError):
     """Nothing is left to suggest: every configuration of a finite search was already handed out."""
+
+
+class WorkerError(TrimtabError, RuntimeError):
+    """Worker processes cannot start; or the stand-in for an exception that cannot be copied from one."""
 
 
 class StorageError(TrimtabError, OSError):

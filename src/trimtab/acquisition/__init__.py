@@ -1,1 +1,23 @@
+"""What a point is worth trying, and the search for the point that is worth most; one function a file."""
 
+from trimtab.acquisition._candidates import draw_new, enumerate_cells, is_new, keys, perturb
+from trimtab.acquisition._expected_improvement import (
+    LogExpectedImprovement,
+    log_expected_improvement,
+    log_expected_improvement_slopes,
+)
+from trimtab.acquisition._optimise import Acquisition, Posterior, maximise
+
+__all__ = [
+    "Acquisition",
+    "LogExpectedImprovement",
+    "Posterior",
+    "draw_new",
+    "enumerate_cells",
+    "is_new",
+    "keys",
+    "log_expected_improvement",
+    "log_expected_improvement_slopes",
+    "maximise",
+    "perturb",
+]

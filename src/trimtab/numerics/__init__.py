@@ -1,6 +1,7 @@
 """Arrays in, arrays out: mathematics that knows nothing of studies."""
 
 from trimtab.numerics._arrays import BoolArray, FloatArray, IntArray
+from trimtab.numerics._kernel_integrals import column_rule, gauss_legendre
 from trimtab.numerics._qmc import sobol_points
 from trimtab.numerics._truncated_normal import (
     log_normal_mass,
@@ -14,6 +15,8 @@ __all__ = [
     "BoolArray",
     "FloatArray",
     "IntArray",
+    "column_rule",
+    "gauss_legendre",
     "half_rank_log",
     "log_normal_mass",
     "log_slope",

@@ -1,10 +1,10 @@
 """Cholesky factors for Gaussian processes: never fails on duplicate rows, grows by rows, inverts.
 
-Thin layer over LAPACK (potrf, potri, trtrs) that skips the checks of scipy.linalg: they cost more than the work at n=50.
+Thin layer over LAPACK (potrf, potri, trtrs), without the checks of scipy.linalg: at n=50 they cost more than the work.
 
 Notation
-    a   symmetric positive (semi)definite matrix      (n, n)
-    l   lower factor, a = l l'                        (n, n)
+    a      symmetric positive (semi)definite matrix    (n, n)
+    root   lower factor, a = root root'                (n, n)
 """
 
 from __future__ import annotations
@@ -23,52 +23,52 @@ def cholesky(a: FloatArray) -> FloatArray:
     """
     from scipy.linalg.lapack import dpotrf
 
-    l, info = dpotrf(a, lower=1, clean=1)
+    root, info = dpotrf(a, lower=1, clean=1)
     jitter = 1e-10
     while info != 0:
         if jitter > 1.0 or not np.isfinite(a).all():
             raise np.linalg.LinAlgError(f"a ({a.shape[0]} rows) has no Cholesky factor, even with jitter {jitter:g}")
-        l, info = dpotrf(a + jitter * np.mean(np.diag(a)) * np.eye(a.shape[0]), lower=1, clean=1)
+        root, info = dpotrf(a + jitter * np.mean(np.diag(a)) * np.eye(a.shape[0]), lower=1, clean=1)
         jitter *= 100.0
-    factor: FloatArray = l
+    factor: FloatArray = root
     return factor
 
 
-def cholesky_extend(l: FloatArray, cross: FloatArray, corner: FloatArray) -> FloatArray:
-    """Factor of [[a, cross], [cross', corner]] from the factor l of a: O(n^2 q) instead of O((n + q)^3).
+def cholesky_extend(root: FloatArray, cross: FloatArray, corner: FloatArray) -> FloatArray:
+    """Factor of [[a, cross], [cross', corner]] from the factor root of a: O(n^2 q) instead of O((n + q)^3).
 
-    cross (n, q), corner (q, q). l21 = (l^-1 cross)', l22 = cholesky(corner - l21 l21').
+    cross (n, q), corner (q, q). l21 = (root^-1 cross)', l22 = cholesky(corner - l21 l21').
     """
     n, q = cross.shape
-    l21 = solve_lower(l, cross).T
+    l21 = solve_lower(root, cross).T
     grown = np.zeros((n + q, n + q), order="F")
-    grown[:n, :n] = l
+    grown[:n, :n] = root
     grown[n:, :n] = l21
     grown[n:, n:] = cholesky(corner - l21 @ l21.T)
     return grown
 
 
-def cholesky_inverse(l: FloatArray) -> FloatArray:
-    """Inverse of a = l l' (n, n), full and symmetric."""
+def cholesky_inverse(root: FloatArray) -> FloatArray:
+    """Inverse of a = root root' (n, n), full and symmetric."""
     from scipy.linalg.lapack import dpotri
 
-    half, _ = dpotri(l, lower=1)
+    half, _ = dpotri(root, lower=1)
     full: FloatArray = half + half.T
     full.flat[:: full.shape[0] + 1] *= 0.5
     return full
 
 
-def solve_lower(l: FloatArray, b: FloatArray) -> FloatArray:
-    """l^-1 b for b (n,) or (n, m)."""
+def solve_lower(root: FloatArray, b: FloatArray) -> FloatArray:
+    """root^-1 b for b (n,) or (n, m)."""
     from scipy.linalg.lapack import dtrtrs
 
-    x: FloatArray = dtrtrs(l, b, lower=1)[0] if b.size else np.zeros(b.shape)
+    x: FloatArray = dtrtrs(root, b, lower=1)[0] if b.size else np.zeros(b.shape)
     return x.reshape(b.shape)
 
 
-def solve_lower_transposed(l: FloatArray, b: FloatArray) -> FloatArray:
-    """l'^-1 b for b (n,) or (n, m)."""
+def solve_lower_transposed(root: FloatArray, b: FloatArray) -> FloatArray:
+    """root'^-1 b for b (n,) or (n, m)."""
     from scipy.linalg.lapack import dtrtrs
 
-    x: FloatArray = dtrtrs(l, b, lower=1, trans=1)[0] if b.size else np.zeros(b.shape)
+    x: FloatArray = dtrtrs(root, b, lower=1, trans=1)[0] if b.size else np.zeros(b.shape)
     return x.reshape(b.shape)

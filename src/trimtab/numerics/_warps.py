@@ -46,7 +46,7 @@ def half_rank_log(y: FloatArray) -> FloatArray:
 
 def rank_normal(y: FloatArray) -> FloatArray:
     """Normal scores Phi^-1(p) of the ranks; keeps nothing but the order. y (n,)."""
-    return standardise(_normal_scores(y))
+    return standardise(_normal_scores(_unit_scale(y)))
 
 
 def yeo_johnson(y: FloatArray) -> FloatArray:
@@ -60,7 +60,7 @@ def yeo_johnson(y: FloatArray) -> FloatArray:
 
     def loss(lam: float) -> float:
         variance = float(np.var(_power(t, lam)))
-        return 0.5 * t.size * np.log(max(variance, 1e-300)) - (lam - 1.0) * jacobian
+        return float(0.5 * t.size * np.log(max(variance, 1e-300)) - (lam - 1.0) * jacobian)
 
     return standardise(_power(t, _golden_section(loss, *YEO_JOHNSON_BOUNDS))) if t.any() else np.zeros_like(t)
 
@@ -76,8 +76,9 @@ def log_slope(z: FloatArray, y: FloatArray) -> FloatArray:
         return np.zeros(y.size)
     dz = np.gradient(z[first])
     ds = np.gradient(_normal_scores(y)[first])
-    slope: FloatArray = np.log(np.maximum(dz, 1e-12)) - np.log(ds)
-    return slope[where.reshape(-1)]
+    slope = np.log(np.maximum(dz, 1e-12)) - np.log(ds)
+    per_value: FloatArray = slope[where.reshape(-1)]
+    return per_value
 
 
 WARPS: dict[str, Callable[[FloatArray], FloatArray]] = {
@@ -116,8 +117,8 @@ def _normal_scores(y: FloatArray) -> FloatArray:
 
     _, where, counts = np.unique(y, return_inverse=True, return_counts=True)
     rank = np.cumsum(counts) - 0.5 * (counts - 1)
-    scores: FloatArray = ndtri((rank - 0.5) / max(len(y), 1))
-    return scores[where.reshape(-1)]
+    scores: FloatArray = ndtri((rank - 0.5) / max(len(y), 1))[where.reshape(-1)]
+    return scores
 
 
 def _half_rank(y: FloatArray) -> FloatArray:

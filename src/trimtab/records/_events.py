@@ -13,6 +13,7 @@ finish the same trial twice; the second `append` raises Conflict. `at` is wall-c
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -55,7 +56,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """value: the user's own sign. part: running count of the trial's reports, from 0."""
+    """value: the user's own sign; NaN and infinities too. part: running count of the trial's reports, from 0."""
 
     kind: ClassVar[str] = "reported"
     number: int
@@ -77,13 +78,16 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """state: "finished", "pruned" or "failed". value: the user's own sign, None where there is none. error: traceback of a failure."""
+    """state: "finished", "pruned" or "failed". value: the user's own sign, finite, or None where there is none.
+
+    seconds: None where unknown. error: traceback of a failure.
+    """
 
     kind: ClassVar[str] = "finished"
     number: int
     state: str
     value: float | None
-    seconds: float
+    seconds: float | None
     error: str | None
     at: float
 
@@ -111,11 +115,16 @@ def event_body(event: Event) -> dict[str, Any]:
         case Started():
             return event.owner
         case Reported():
-            return {"step": event.step, "value": event.value}
+            return {"step": _plain(event.step), "value": _plain(event.value)}
         case Released():
             return {}
         case Finished():
             return {"state": event.state, "value": event.value, "seconds": event.seconds, "error": event.error}
+
+
+def _plain(number: float) -> float | str:
+    """JSON has no NaN and no infinities: they become "nan", "inf" and "-inf"."""
+    return number if math.isfinite(number) else str(number)
 
 
 def event_from_row(kind: str, number: int, part: int, at: float, body: dict[str, Any]) -> Event:
@@ -128,7 +137,7 @@ def event_from_row(kind: str, number: int, part: int, at: float, body: dict[str,
         case "finished":
             return Finished(number, body["state"], body["value"], body["seconds"], body["error"], at)
         case "reported":
-            return Reported(number, part, body["step"], body["value"], at)
+            return Reported(number, part, float(body["step"]), float(body["value"]), at)
         case "released":
             return Released(number, part, at)
         case "opened":

@@ -58,7 +58,7 @@ class Fold:
                     self._state[number] = code
                     if event.value is not None and code in (FINISHED, PRUNED):
                         self._y[number] = sign * event.value
-                    self._seconds[number] = event.seconds
+                    self._seconds[number] = np.nan if event.seconds is None else event.seconds
                     if event.error is not None:
                         self.errors[number] = event.error
                     self.running.pop(number, None)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from trimtab.errors import SpaceError
+from trimtab.space._categorical import Categorical, Constant
 from trimtab.space._conditions import Condition
 from trimtab.space._convert import parameter_of
-from trimtab.space._parameters import Categorical, Constant, Parameter
-from trimtab.space._plain import parameter_to_plain
+from trimtab.space._parameter import Parameter
 
 __all__ = ["Column", "columns_of"]
 
@@ -79,9 +79,8 @@ def _join(dicts: Sequence[Mapping[str, Parameter]]) -> list[Column]:
         groups: list[tuple[Parameter, list[int]]] = []
         for b, d in enumerate(dicts):
             if name in d:
-                plain = parameter_to_plain(d[name])
                 for parameter, members in groups:
-                    if parameter_to_plain(parameter) == plain:
+                    if parameter == d[name]:
                         members.append(b)
                         break
                 else:
@@ -106,5 +105,6 @@ def _parents_first(columns: Sequence[Column]) -> tuple[Column, ...]:
             circle = ", ".join(repr(c.public) for c in waiting)
             raise SpaceError(f"The conditions of {circle} form a circle: each waits for another. Remove one when=.")
         placed += ready
-        waiting = [c for c in waiting if c not in ready]
+        names = {c.name for c in ready}
+        waiting = [c for c in waiting if c.name not in names]
     return tuple(placed)

@@ -10,6 +10,7 @@ import numpy as np
 
 from trimtab.errors import SpaceError
 from trimtab.numerics import BoolArray
+from trimtab.space._choices import ChoiceColumn, ValueColumn
 from trimtab.space._expression import Expression
 
 __all__ = ["Condition"]
@@ -33,7 +34,7 @@ class Condition:
             for parent in when:
                 if not isinstance(parent, str):
                     raise SpaceError(f"when= must map names of parameters to values, got the key {parent!r}.")
-            return cls(tuple((parent, _accepted(value)) for parent, value in when.items()))
+            return cls(tuple((parent, _accepted(parent, value)) for parent, value in when.items()))
         raise SpaceError(
             f"when= must be a dict such as {{'solver': 'sgd'}} or an expression such as 'n_layers >= 2', got {when!r}."
         )
@@ -44,13 +45,19 @@ class Condition:
         named = frozenset(parent for parent, _ in self.equals)
         return named | (self.expression.names if self.expression else frozenset())
 
-    def holds(self, columns: Mapping[str, Any], active: Mapping[str, BoolArray], n: int) -> BoolArray:
-        """Truth at n points. columns, active: values and activity (n,) of the parents."""
+    @property
+    def compared(self) -> tuple[tuple[str, Any], ...]:
+        """(parent, value) wherever a parent is compared with one value."""
+        named = tuple((parent, value) for parent, accepted in self.equals for value in accepted)
+        return named + (self.expression.compared if self.expression else ())
+
+    def holds(self, columns: Mapping[str, ValueColumn], active: Mapping[str, BoolArray], n: int) -> BoolArray:
+        """Truth at n points (n,). columns, active: values and activity (n,) of the parents."""
         result = np.ones(n, dtype=bool)
         for parent in self.parents:
             result &= active[parent]
         for parent, accepted in self.equals:
-            result &= np.fromiter((_among(v, accepted) for v in columns[parent]), dtype=bool, count=n)
+            result &= np.logical_or.reduce([_same(columns[parent], value, n) for value in accepted])
         if self.expression is not None:
             result &= self.expression(columns, n)
         return result
@@ -60,10 +67,15 @@ class Condition:
         return " and ".join(parts + ([self.expression.text] if self.expression else []))
 
 
-def _accepted(value: object) -> tuple[Any, ...]:
-    """A list or set means any of its members; a tuple is a value (it may be a choice)."""
-    return tuple(value) if isinstance(value, (list, set, frozenset)) else (value,)
+def _accepted(parent: str, value: object) -> tuple[Any, ...]:
+    """A list, set or range means any of its members; a tuple is a value (it may be a choice)."""
+    accepted = tuple(value) if isinstance(value, (list, set, frozenset, range)) else (value,)
+    if not accepted:
+        raise SpaceError(f"when= gives an empty list of values for {parent!r}. Name at least one value, or leave when= out.")
+    return accepted
 
 
-def _among(value: object, accepted: tuple[Any, ...]) -> bool:
-    return any(value is a or (type(value) is type(a) or not isinstance(a, bool)) and bool(value == a) for a in accepted)
+def _same(column: ValueColumn, value: Any, n: int) -> BoolArray:
+    if isinstance(column, ChoiceColumn):
+        return column.same(value)
+    return column == value if isinstance(value, (int, float, np.number)) else np.zeros(n, dtype=bool)

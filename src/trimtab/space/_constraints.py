@@ -10,6 +10,7 @@ import numpy as np
 
 from trimtab.errors import SpaceError
 from trimtab.numerics import BoolArray
+from trimtab.space._choices import ValueColumn
 from trimtab.space._expression import Expression, unknown_name
 
 __all__ = ["Constraint"]
@@ -41,7 +42,12 @@ class Constraint:
         """Parameters that an expression mentions; empty for a function, which sees all."""
         return self.rule.names if isinstance(self.rule, Expression) else frozenset()
 
-    def holds_columns(self, columns: Mapping[str, Any], active: Mapping[str, BoolArray], n: int) -> BoolArray:
+    @property
+    def is_function(self) -> bool:
+        """A function whose code is here."""
+        return self.rule is not None and not isinstance(self.rule, Expression)
+
+    def holds_columns(self, columns: Mapping[str, ValueColumn], active: Mapping[str, BoolArray], n: int) -> BoolArray:
         """Truth of an expression at n points (n,)."""
         assert isinstance(self.rule, Expression)
         result = np.array(self.rule(columns, n))
@@ -54,14 +60,18 @@ class Constraint:
         if not callable(self.rule):
             return True
         try:
-            return bool(self.rule(params))
-        except KeyError as error:
-            name = error.args[0] if error.args else None
-            if name in known:
+            answer = self.rule(_Configuration(params, known, self.text))
+        except (_Inactive, SpaceError) as problem:
+            if isinstance(problem, _Inactive):
                 return True
-            raise unknown_name(str(name), known, f"The constraint {self.text}") from error
+            raise
         except Exception as error:
-            raise SpaceError(f"The constraint {self.text} raised {type(error).__name__}: {error} at {dict(params)!r}.") from error
+            raise SpaceError(
+                f"The constraint {self.text} raised {type(error).__name__}: {error} at {dict(params)!r}. Make it return True or False there."
+            ) from error
+        if answer is None:
+            raise SpaceError(f"The constraint {self.text} returned None at {dict(params)!r}. Make it return True where it is allowed, else False.")
+        return bool(answer)
 
     def to_plain(self) -> dict[str, str]:
         """Plain JSON; a function is stored by name only."""
@@ -71,3 +81,20 @@ class Constraint:
     def from_plain(cls, plain: Mapping[str, str]) -> Constraint:
         """The inverse; a function's code is not stored, so it comes back unchecked."""
         return cls.of(plain["expression"]) if "expression" in plain else cls(None, plain["function"])
+
+
+class _Inactive(KeyError):
+    """A constraint read a parameter that does not exist at this configuration."""
+
+
+class _Configuration(dict[str, Any]):
+    """What a constraint function sees: its own copy of the configuration, which knows an inactive name from an unknown one."""
+
+    def __init__(self, params: Mapping[str, Any], known: frozenset[str], text: str) -> None:
+        super().__init__(params)
+        self._known, self._text = known, text
+
+    def __missing__(self, name: str) -> Any:
+        if name in self._known:
+            raise _Inactive(name)
+        raise unknown_name(str(name), self._known, f"The constraint {self._text}")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from trimtab.errors import SpaceError
+from trimtab.space._categorical import Categorical, Constant, stable_order
 from trimtab.space._distribution import Distribution
-from trimtab.space._parameters import Categorical, Constant, Float, Int, Parameter
+from trimtab.space._numeric import Float, Int
+from trimtab.space._parameter import Parameter
 
 __all__ = ["parameter_of"]
 
@@ -28,7 +31,7 @@ def parameter_of(name: str, value: object) -> Parameter:
             raise SpaceError(f"Parameter {name!r} needs a one-dimensional array of choices, got shape {value.shape}.")
         value = value.tolist()
     if isinstance(value, (list, tuple, range, set, frozenset)):
-        choices = sorted(value, key=repr) if isinstance(value, (set, frozenset)) else list(value)
+        choices = stable_order(value) if isinstance(value, (set, frozenset)) else list(value)
         if not choices:
             raise SpaceError(f"Parameter {name!r} has an empty list of choices. Give at least one.")
         return Categorical(_distinct(choices), ordered=_ordered(choices))
@@ -68,12 +71,12 @@ def _ordered(choices: list[Any]) -> bool:
 
 
 def _from_distribution(frozen: Any) -> Parameter:
-    name = getattr(frozen.dist, "name", "")
-    low, high = (float(v) for v in frozen.support())
+    parameter = Distribution(frozen)  # names what is wrong with the arguments
+    name, (low, high) = frozen.dist.name, (float(v) for v in frozen.support())
     if name == "uniform":
         return Float(low, high)
-    if name in ("loguniform", "reciprocal"):
+    if name in ("loguniform", "reciprocal") and low > 0 and math.isclose(float(frozen.cdf(math.sqrt(low * high))), 0.5, rel_tol=1e-9):
         return Float(low, high, log=True)
     if name == "randint":
         return Int(int(low), int(high)) if high > low else Constant(int(low))
-    return Distribution(frozen)
+    return parameter

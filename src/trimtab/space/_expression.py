@@ -1,14 +1,17 @@
 """A small safe language for constraints and conditions: `batch_size <= 128 or learning_rate > 1e-3`.
 
 The text is parsed by `ast` and walked by our own evaluator over whole columns; nothing is ever handed to `eval`.
-Allowed: names of parameters, numbers, texts, True/False/None, tuples and lists, + - * / // % **, comparisons (also chained, `in`,
-`not in`), and/or/not, and the functions abs, min, max, log, log2, log10, exp, sqrt, round.
+Allowed: names of parameters (in `backticks` where they are no Python names), numbers, texts, True/False/None, tuples and lists,
++ - * / // % **, comparisons (also chained, `in`, `not in`), and/or/not, and the functions abs, min, max, log, log2, log10, exp, sqrt, round.
+Numbers follow floating point: 1 / 0 is infinite, a comparison with NaN or with a choice that is no number is false.
 """
 
 from __future__ import annotations
 
 import ast
 import difflib
+import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,14 +19,16 @@ from typing import Any
 import numpy as np
 
 from trimtab.errors import SpaceError
-from trimtab.numerics import BoolArray
+from trimtab.numerics import BoolArray, FloatArray
+from trimtab.space._choices import ChoiceColumn, ValueColumn, same_value
 
 __all__ = ["Expression", "unknown_name"]
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": np.abs, "log": np.log, "log2": np.log2, "log10": np.log10, "exp": np.exp, "sqrt": np.sqrt, "round": np.rint,
-    "min": lambda *a: np.minimum.reduce([*a]), "max": lambda *a: np.maximum.reduce([*a]),
+    "min": np.minimum, "max": np.maximum,
 }  # fmt: skip
+_OF_SEVERAL = ("min", "max")
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: np.add, ast.Sub: np.subtract, ast.Mult: np.multiply, ast.Div: np.true_divide,
     ast.FloorDiv: np.floor_divide, ast.Mod: np.mod, ast.Pow: np.float_power,
@@ -31,7 +36,9 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: np.less, ast.LtE: np.less_equal, ast.Gt: np.greater, ast.GtE: np.greater_equal,
 }  # fmt: skip
-_LONGEST = 2_000  # characters; a constraint is one line, and deep nesting must not exhaust the stack
+_LONGEST = 2_000  # characters: a constraint is one line
+_DEEPEST = 60  # nested parts: deep ones would exhaust the stack
+_QUOTED = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|`([^`]*)`""")
 
 
 def unknown_name(name: str, known: Iterable[str], where: str) -> SpaceError:
@@ -44,131 +51,218 @@ def unknown_name(name: str, known: Iterable[str], where: str) -> SpaceError:
 
 @dataclass(frozen=True)
 class Expression:
-    """A parsed expression. `names`: the parameters that it mentions."""
+    """A parsed expression. names: the parameters that it mentions; compared: (name, value) wherever it asks whether a parameter is a value."""
 
     text: str
-    names: frozenset[str] = field(init=False)
+    names: frozenset[str] = field(init=False, compare=False)
+    compared: tuple[tuple[str, Any], ...] = field(init=False, repr=False, compare=False)
     _tree: ast.expr = field(init=False, repr=False, compare=False)
+    _aliases: dict[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.text) > _LONGEST:
             raise SpaceError(f"The expression has {len(self.text)} characters; at most {_LONGEST} are allowed. Use a function instead.")
+        plain, aliases = _without_backticks(self.text)
+        object.__setattr__(self, "_aliases", aliases)
         try:
-            tree = ast.parse(self.text.strip(), mode="eval").body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # "invalid escape" and the like
+                tree = ast.parse(plain.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise SpaceError(
-                f"Cannot read the expression {self.text!r}: {getattr(error, 'msg', error)}. "
-                "Write it like 'batch_size <= 128 or learning_rate > 1e-3'."
+                f"Cannot read the expression {_cut(self.text)!r}: {getattr(error, 'msg', error)}. Write it like "
+                "'batch_size <= 128 or learning_rate > 1e-3'; put a name that is no Python name in backticks: '`my-name` > 3'."
             ) from None
         names: set[str] = set()
-        self._check(tree, names)
+        compared: list[tuple[str, Any]] = []
+        self._check(tree, names, compared, 0)
         object.__setattr__(self, "_tree", tree)
         object.__setattr__(self, "names", frozenset(names))
+        object.__setattr__(self, "compared", tuple(compared))
 
-    def __call__(self, columns: Mapping[str, Any], n: int) -> BoolArray:
-        """Truth at n points (n,). columns: one array of values a parameter."""
+    def __call__(self, columns: Mapping[str, ValueColumn], n: int) -> BoolArray:
+        """Truth at n points (n,). columns: the values of each parameter named."""
         with np.errstate(all="ignore"):
             try:
-                result = np.asarray(_evaluate(self._tree, columns))
-                return np.broadcast_to(result.astype(bool), (n,))
-            except (TypeError, ValueError, np.exceptions.DTypePromotionError) as error:
+                result = _truth(self._value(self._tree, columns))
+            except (TypeError, ValueError, OverflowError) as error:
                 raise SpaceError(
-                    f"Cannot evaluate {self.text!r}: {error}. Compare numbers with numbers and texts with texts."
+                    f"Cannot evaluate {_cut(self.text)!r}: {error}. Compare numbers with numbers and texts with texts, or use a function."
                 ) from None
+        return np.broadcast_to(result, (n,))
 
     def __reduce__(self) -> tuple[type[Expression], tuple[str]]:
         return Expression, (self.text,)
 
-    def _check(self, node: ast.expr, names: set[str]) -> None:
+    def _name(self, node: ast.Name) -> str:
+        return self._aliases.get(node.id, node.id)
+
+    def _check(self, node: ast.expr, names: set[str], compared: list[tuple[str, Any]], depth: int) -> None:
+        if depth > _DEEPEST:
+            raise SpaceError(f"The expression {_cut(self.text)!r} is nested more than {_DEEPEST} deep. Use a function instead.")
         match node:
             case ast.Name():
-                names.add(node.id)
+                names.add(self._name(node))
+                parts: list[ast.expr] = []
             case ast.Constant(value=bool() | int() | float() | str() | None):
-                pass
+                parts = []
             case ast.Tuple() | ast.List() | ast.Set():
-                for item in node.elts:
-                    self._check(item, names)
+                parts = node.elts
             case ast.UnaryOp(op=ast.Not() | ast.USub() | ast.UAdd()):
-                self._check(node.operand, names)
+                parts = [node.operand]
             case ast.BoolOp():
-                for item in node.values:
-                    self._check(item, names)
+                parts = node.values
             case ast.BinOp() if type(node.op) in _BINARY:
-                self._check(node.left, names)
-                self._check(node.right, names)
+                parts = [node.left, node.right]
             case ast.Compare():
-                for item in (node.left, *node.comparators):
-                    self._check(item, names)
-            case ast.Call(func=ast.Name(id=name)) if name in _FUNCTIONS and node.args and not node.keywords:
-                for item in node.args:
-                    self._check(item, names)
+                parts = [node.left, *node.comparators]
+                compared += self._compared(node)
+            case ast.Call(func=ast.Name(id=name)) if name in _FUNCTIONS and not node.keywords:
+                parts = node.args
+                if (len(parts) < 2) if name in _OF_SEVERAL else (len(parts) != 1):
+                    takes = "two or more values" if name in _OF_SEVERAL else "one value"
+                    raise SpaceError(f"The expression {_cut(self.text)!r} gives {name}() {len(parts)} values; it takes {takes}.")
             case _:
-                part = ast.unparse(node)
                 raise SpaceError(
-                    f"The expression {self.text!r} uses {part!r}, which is not allowed. Use parameter names, numbers, texts, "
-                    f"arithmetic, comparisons, and/or/not and {', '.join(_FUNCTIONS)}; for anything else give a function."
+                    f"The expression {_cut(self.text)!r} uses {_cut(_source(node))!r}, which is not allowed. Use parameter names, numbers, "
+                    f"texts, arithmetic, comparisons, and/or/not and {', '.join(_FUNCTIONS)}; for anything else give a function."
                 )
+        for part in parts:
+            self._check(part, names, compared, depth + 1)
+
+    def _compared(self, node: ast.Compare) -> list[tuple[str, Any]]:
+        """Pairs (name, value) of `name == value`, `value != name`, `name in (value, ...)`."""
+        found: list[tuple[str, Any]] = []
+        sides = [node.left, *node.comparators]
+        for op, left, right in zip(node.ops, sides, sides[1:], strict=False):
+            among = isinstance(op, ast.In | ast.NotIn)
+            if type(op) in _COMPARE:
+                continue
+            for name, other in ((left, right), (right, left)):
+                if isinstance(name, ast.Name) and not isinstance(other, ast.Name) and not (among and name is right):
+                    options = other.elts if among and isinstance(other, ast.Tuple | ast.List | ast.Set) else [other]
+                    found += [(self._name(name), value) for option in options for value in _literal(option)]
+        return found
+
+    def _value(self, node: ast.expr, columns: Mapping[str, ValueColumn]) -> Any:
+        """The value of a part: a column, a constant, or a tuple of such."""
+
+        def run(item: ast.expr) -> Any:
+            return self._value(item, columns)
+
+        match node:
+            case ast.Name():
+                return columns[self._name(node)]
+            case ast.Constant():
+                return node.value
+            case ast.Tuple() | ast.List() | ast.Set():
+                return tuple(run(item) for item in node.elts)
+            case ast.UnaryOp(op=ast.Not()):
+                return np.logical_not(_truth(run(node.operand)))
+            case ast.UnaryOp():
+                value = _numbers(run(node.operand))
+                return -value if isinstance(node.op, ast.USub) else value
+            case ast.BoolOp():
+                parts = [_truth(run(item)) for item in node.values]
+                return _all_of(np.logical_and if isinstance(node.op, ast.And) else np.logical_or, parts)
+            case ast.BinOp():
+                return _BINARY[type(node.op)](_numbers(run(node.left)), _numbers(run(node.right)))
+            case ast.Call(func=ast.Name(id=name)):
+                return _all_of(_FUNCTIONS[name], [_numbers(run(item)) for item in node.args])
+            case ast.Compare():
+                sides = [run(item) for item in (node.left, *node.comparators)]
+                steps = zip(node.ops, sides, sides[1:], strict=False)
+                return _all_of(np.logical_and, [_compare(op, left, right) for op, left, right in steps])
+        raise AssertionError(node)  # _check let nothing else through
 
 
-def _evaluate(node: ast.expr, columns: Mapping[str, Any]) -> Any:
-    def run(item: ast.expr) -> Any:
-        return _evaluate(item, columns)
+def _all_of(function: Callable[..., Any], parts: list[Any]) -> Any:
+    """f(a), or f(f(a, b), c) ...: numbers and columns mix freely."""
+    if len(parts) == 1:
+        return function(parts[0]) if function not in (np.logical_and, np.logical_or) else parts[0]
+    result = parts[0]
+    for part in parts[1:]:
+        result = function(result, part)
+    return result
 
-    match node:
-        case ast.Name():
-            return columns[node.id]
-        case ast.Constant():
-            return node.value
-        case ast.Tuple() | ast.List() | ast.Set():
-            return tuple(run(item) for item in node.elts)
-        case ast.UnaryOp(op=ast.Not()):
-            return np.logical_not(_truth(run(node.operand)))
-        case ast.UnaryOp(op=ast.USub()):
-            return np.negative(run(node.operand))
-        case ast.UnaryOp():
-            return run(node.operand)
-        case ast.BoolOp():
-            parts = [_truth(run(item)) for item in node.values]
-            return np.logical_and.reduce(parts) if isinstance(node.op, ast.And) else np.logical_or.reduce(parts)
-        case ast.BinOp():
-            return _BINARY[type(node.op)](run(node.left), run(node.right))
-        case ast.Call(func=ast.Name(id=name)):
-            return _FUNCTIONS[name](*(np.asarray(run(item), dtype=float) for item in node.args))
-        case ast.Compare():
-            result: Any = True
-            left = run(node.left)
-            for op, item in zip(node.ops, node.comparators, strict=True):
-                right = run(item)
-                result = np.logical_and(result, _compare(op, left, right))
-                left = right
-            return result
-    raise AssertionError(node)  # _check let nothing else through
+
+def _without_backticks(text: str) -> tuple[str, dict[str, str]]:
+    """The text with each `name` replaced by a Python name, and what these stand for."""
+    aliases: dict[str, str] = {}
+
+    def alias(found: re.Match[str]) -> str:
+        if found[1] is not None:  # a text in quotes keeps its backticks
+            return found[1]
+        short = f"_backticked_{len(aliases)}"
+        aliases[short] = found[2]
+        return short
+
+    return (_QUOTED.sub(alias, text), aliases) if "`" in text else (text, aliases)
+
+
+def _literal(node: ast.expr) -> list[Any]:
+    """[the constant], or [] where the part is none."""
+    try:
+        return [ast.literal_eval(node)]
+    except (ValueError, TypeError, RecursionError):
+        return []
+
+
+def _source(node: ast.expr) -> str:
+    try:
+        return ast.unparse(node)
+    except RecursionError:
+        return type(node).__name__
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def _numbers(value: Any) -> FloatArray | np.float64:
+    """A column or constant to compute with; TypeError for texts and None."""
+    if isinstance(value, ChoiceColumn):
+        return value.numbers()
+    if isinstance(value, np.ndarray):
+        return value.astype(float)  # truths too: True + True is 2
+    if isinstance(value, (int, float, np.generic)):
+        return np.float64(value)
+    raise TypeError(f"{value!r} is no number")
 
 
 def _truth(value: Any) -> Any:
-    return np.asarray(value).astype(bool)
+    return value.truth() if isinstance(value, ChoiceColumn) else np.asarray(bool(value) if isinstance(value, tuple) else value).astype(bool)
 
 
 def _compare(op: ast.cmpop, left: Any, right: Any) -> Any:
     if isinstance(op, ast.In | ast.NotIn):
         options = right if isinstance(right, tuple) else (right,)
-        found: Any = np.logical_or.reduce([_same(left, option) for option in options]) if options else False
-        return found if isinstance(op, ast.In) else np.logical_not(found)
-    if isinstance(op, ast.Eq | ast.Is):
-        return _same(left, right)
-    if isinstance(op, ast.NotEq | ast.IsNot):
-        return np.logical_not(_same(left, right))
-    return _COMPARE[type(op)](left, right)
+        found: Any = _all_of(np.logical_or, [_same(left, option) for option in options]) if options else False
+        return np.logical_not(found) if isinstance(op, ast.NotIn) else found
+    if type(op) not in _COMPARE:
+        same = _same(left, right)
+        return np.logical_not(same) if isinstance(op, ast.NotEq | ast.IsNot) else same
+    for column, other in ((left, right), (right, left)):
+        if isinstance(column, ChoiceColumn) and column.ordered and isinstance(other, str):
+            place = column.position(other)
+            if place is None:
+                raise TypeError(f"{other!r} is none of the choices {', '.join(map(repr, column.values))}")
+            return _COMPARE[type(op)](*((column.codes, place) if column is left else (place, column.codes)))
+    return _COMPARE[type(op)](_numbers(left), _numbers(right))
 
 
 def _same(left: Any, right: Any) -> Any:
-    """Equality by element, also against tuples and None."""
-    if not isinstance(left, np.ndarray):
+    """Equality by element: of columns, or of a column and a constant."""
+    if not isinstance(left, ChoiceColumn) and isinstance(right, ChoiceColumn | np.ndarray):
         left, right = right, left
-    if not isinstance(left, np.ndarray):
-        return left == right
-    if isinstance(right, np.ndarray):
-        return np.array([bool(a == b) for a, b in zip(left, right, strict=True)]) if left.dtype == object else left == right
-    if left.dtype == object:
-        return np.array([bool(a == right) for a in left], dtype=bool)
-    return left == right if isinstance(right, (int, float)) else np.zeros(left.shape, dtype=bool)
+    if isinstance(left, ChoiceColumn):
+        if isinstance(right, ChoiceColumn):
+            table = np.array([[same_value(a, b) for b in right.values] for a in left.values], dtype=bool)
+            return table[left.codes, right.codes]
+        return left.numbers() == right if isinstance(right, np.ndarray) else left.same(right)
+    if isinstance(left, np.ndarray):
+        if isinstance(right, ChoiceColumn):
+            return right.numbers() == left
+        numeric = isinstance(right, (np.ndarray, int, float, np.generic))
+        return left == right if numeric else np.zeros(left.shape, dtype=bool)
+    return same_value(left, right)

@@ -12,17 +12,19 @@ import numpy as np
 
 from trimtab.errors import SpaceError
 from trimtab.numerics import BoolArray, FloatArray
+from trimtab.space._categorical import Categorical, Constant
 from trimtab.space._conditions import Condition
 from trimtab.space._constraints import Constraint
-from trimtab.space._distribution import Distribution
+from trimtab.space._distribution import Distribution, frozen_from_spec
 from trimtab.space._expression import Expression
-from trimtab.space._labels import labels_of
-from trimtab.space._parameters import Categorical, Constant, Float, Int, Parameter
+from trimtab.space._labels import label_of
+from trimtab.space._numeric import Float, Int
+from trimtab.space._parameter import Parameter
 
 if TYPE_CHECKING:
     from trimtab.space._columns import Column
 
-__all__ = ["check_stored", "parameter_to_plain", "short", "space_from_plain", "space_to_plain"]
+__all__ = ["check_stored", "short", "space_from_plain", "space_to_plain"]
 
 VERSION = 1
 
@@ -31,7 +33,7 @@ def space_to_plain(columns: Sequence[Column], constraints: Sequence[Constraint])
     """Columns and constraints as JSON."""
     described = []
     for c in columns:
-        entry = {"name": c.name, **parameter_to_plain(c.parameter)}
+        entry = {"name": c.name, **_parameter_to_plain(c.parameter, columns)}
         if c.public != c.name:
             entry["public"] = c.public
         if c.hidden:
@@ -42,20 +44,22 @@ def space_to_plain(columns: Sequence[Column], constraints: Sequence[Constraint])
 
 
 def space_from_plain(plain: Mapping[str, Any]) -> tuple[tuple[Column, ...], list[Constraint]]:
-    """The inverse of `space_to_plain`. SpaceError for a newer version."""
+    """The inverse of `space_to_plain`. SpaceError for a newer version, or where something is missing."""
     from trimtab.space._columns import Column
 
     if plain.get("version", VERSION) > VERSION:
         raise SpaceError(f"The stored space has version {plain['version']}; this trimtab reads up to {VERSION}. Update trimtab.")
-    columns = tuple(
-        Column(e["name"], e.get("public", e["name"]), _parameter_from_plain(e), e.get("hidden", False), e.get("order", 0))
-        for e in plain["parameters"]
-    )
-    return columns, [Constraint.from_plain(c) for c in plain["constraints"]]
+    try:
+        columns = tuple(
+            Column(e["name"], e.get("public", e["name"]), _parameter_from_plain(e), e.get("hidden", False), e.get("order", 0))
+            for e in plain["parameters"]
+        )
+        return columns, [Constraint.from_plain(c) for c in plain["constraints"]]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SpaceError(f"The stored space is damaged ({type(error).__name__}: {error}). Give the space again when opening the study.") from error
 
 
-def parameter_to_plain(parameter: Parameter) -> dict[str, Any]:
-    """One parameter as JSON."""
+def _parameter_to_plain(parameter: Parameter, columns: Sequence[Column]) -> dict[str, Any]:
     plain: dict[str, Any]
     match parameter:
         case Float():
@@ -63,20 +67,27 @@ def parameter_to_plain(parameter: Parameter) -> dict[str, Any]:
         case Int():
             plain = {"type": "int", "low": parameter.low, "high": parameter.high, "log": parameter.log, "step": parameter.step}
         case Categorical():
-            plain = {"type": "categorical", "labels": list(parameter.labels or ()), "ordered": parameter.ordered}
-            plain["choices"] = [_value_to_plain(c) for c in parameter.choices]
+            plain = {"type": "categorical", "labels": list(parameter.labels), "ordered": parameter.ordered}
+            plain["choices"] = [_choice_to_plain(c, s) for c, s in zip(parameter.choices, parameter.labels, strict=True)]
         case Distribution():
             plain = {"type": "distribution", **parameter.spec}
         case Constant():
-            plain = {"type": "constant", "value": _value_to_plain(parameter.value), "label": parameter.label(parameter.value)}
+            plain = {"type": "constant", "value": _choice_to_plain(parameter.value, label_of(parameter.value))}
         case _:
             raise TypeError(f"unknown kind of parameter: {parameter!r}")
     if parameter.when is not None:
+        parents = {c.public: c.parameter for c in columns if isinstance(c.parameter, Categorical)}
         plain["when"] = {
-            "equals": [[p, [_value_to_plain(v) for v in values]] for p, values in parameter.when.equals],
+            "equals": [[p, [_accepted_to_plain(v, parents.get(p)) for v in values]] for p, values in parameter.when.equals],
             "expression": parameter.when.expression.text if parameter.when.expression else None,
         }
     return plain
+
+
+def _accepted_to_plain(value: Any, parent: Categorical | None) -> Any:
+    """A value of a condition, under the label that it has among the choices of its parent."""
+    k = None if parent is None else parent.position(value)
+    return _choice_to_plain(value, label_of(value) if parent is None or k is None else parent.labels[k])
 
 
 def _parameter_from_plain(plain: Mapping[str, Any]) -> Parameter:
@@ -101,32 +112,47 @@ def _parameter_from_plain(plain: Mapping[str, Any]) -> Parameter:
 
 
 def _frozen(plain: Mapping[str, Any]) -> Any:
-    from scipy import stats
+    frozen = frozen_from_spec({k: plain[k] for k in ("name", "args", "keywords")})
+    if frozen is None:
+        raise SpaceError(f"The stored space uses the distribution {plain['name']!r}, which this scipy.stats does not have. Update scipy.")
+    return frozen
 
-    family = getattr(stats, str(plain["name"]), None)
-    if not isinstance(family, (stats.rv_continuous, stats.rv_discrete)):
-        raise SpaceError(f"The stored space uses the distribution {plain['name']!r}, which scipy.stats does not have.")
-    return family(*plain["args"], **plain["keywords"])
+
+def _choice_to_plain(value: Any, label: str) -> Any:
+    """JSON of plain values and containers of them; {"label": ...} for anything else."""
+    try:
+        return _value_to_plain(value)
+    except TypeError:
+        return {"label": label}
 
 
 def _value_to_plain(value: Any) -> Any:
-    """JSON of plain values and tuples; {"label": ...} for anything else."""
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and np.isfinite(value)):
+    if value is None or type(value) in (bool, int, str):
         return value
-    if isinstance(value, (tuple, list)):
-        return {"tuple" if isinstance(value, tuple) else "list": [_value_to_plain(v) for v in value]}
-    return {"label": labels_of((value,), None)[0]}
+    if type(value) is float:
+        return value if np.isfinite(value) else {"float": repr(value)}
+    if type(value) in (tuple, list):
+        return {type(value).__name__: [_value_to_plain(v) for v in value]}
+    if type(value) is dict:
+        return {"dict": [[_value_to_plain(k), _value_to_plain(v)] for k, v in value.items()]}
+    raise TypeError(value)
 
 
 def _value_from_plain(plain: Any) -> Any:
     if not isinstance(plain, dict):
         return plain
-    if "tuple" in plain:
-        return tuple(_value_from_plain(v) for v in plain["tuple"])
-    if "list" in plain:
-        return [_value_from_plain(v) for v in plain["list"]]
+    ((kind, content),) = plain.items()
+    match kind:
+        case "float":
+            return float(content)
+        case "tuple":
+            return tuple(_value_from_plain(v) for v in content)
+        case "list":
+            return [_value_from_plain(v) for v in content]
+        case "dict":
+            return {_value_from_plain(k): _value_from_plain(v) for k, v in content}
     return plain["label"]
 
 
@@ -136,15 +162,13 @@ def short(parameter: Parameter) -> str:
     match parameter:
         case Float() | Int():
             log = ", log=True" if parameter.log else ""
-            step = f", step={parameter.step:g}" if parameter.step not in (None, 1) else ""
-            return f"{type(parameter).__name__}({parameter.low:g}, {parameter.high:g}{log}{step}{when})"
+            step = f", step={parameter.step!r}" if parameter.step not in (None, 1) or isinstance(parameter.step, float) else ""
+            return f"{type(parameter).__name__}({parameter.low!r}, {parameter.high!r}{log}{step}{when})"
         case Categorical():
             ordered = ", ordered=True" if parameter.ordered else ""
-            return f"Categorical([{', '.join(parameter.labels or ())}]{ordered}{when})"
+            return f"Categorical([{', '.join(parameter.labels)}]{ordered}{when})"
         case Distribution():
-            spec = parameter.spec
-            arguments = [*map(str, spec["args"]), *(f"{k}={v}" for k, v in spec["keywords"].items())]
-            return f"{spec['name']}({', '.join(arguments)}{when})"
+            return f"{str(parameter)[:-1]}{when})"
         case Constant():
             return f"Constant({parameter.label(parameter.value)}{when})"
     return repr(parameter)
@@ -164,8 +188,10 @@ def check_stored(
             if name not in known:
                 raise SpaceError(f"The space changed: stored trials have parameter {name!r}, which is not searched any more. {remedy}")
     for column in columns:
-        for value in {str(row[column.name]): row[column.name] for row in stored if column.name in row}.values():
-            _check_value(column, value, remedy)
+        values = [row[column.name] for row in stored if column.name in row]
+        if values and not column.parameter.fits(values):
+            for value in {(type(v), v if isinstance(v, (int, float, str)) else repr(v)): v for v in values}.values():
+                _check_value(column, value, remedy)
     x = restore(stored)
     here, given = active(x), ~np.isnan(x)
     for j, column in enumerate(columns):
@@ -180,7 +206,7 @@ def check_stored(
 def _check_value(column: Column, value: Any, remedy: str) -> None:
     parameter = column.parameter
     if isinstance(parameter, Categorical):
-        if value not in (parameter.labels or ()):
+        if value not in parameter.labels:
             raise SpaceError(f"The space changed: choice {value!r} of parameter {column.name!r} is gone, but stored trials used it. {remedy}")
         return
     try:

@@ -125,7 +125,7 @@ class Space:
             size = min(max(2 * size, 2 * n), 100_000)
             if drawn > _MOST_DRAWS and have < n:
                 raise self._unsatisfiable(f"only {have} of {drawn:,} random configurations obey them")
-        return np.concatenate(found) if len(found) > 1 else found[0]
+        return found[0] if len(found) == 1 else np.concatenate([np.empty((0, self.d)), *found])
 
     # -- values ----------------------------------------------------------------------------------------------------------------
 

@@ -43,6 +43,8 @@ SQRT5 = float(np.sqrt(5.0))
 RHO = 0.5  # distance of "inactive" from the middle of an active range: 1/2 to its centre, 0.71 to its ends
 NOISE_FLOOR = 1e-6  # of a unit variance; keeps duplicates apart and C well conditioned
 BOUNDS = ((-9.0, 7.0), (-5.0, 5.0), (float(np.log(NOISE_FLOOR)), 2.0))  # of log w, log s2, log t2
+WEIGHT_PRIOR, WEIGHT_CENTRE = 0.1, 1.0
+NOISE_SHAPE, NOISE_RATE = 1.1, 30.0
 STARTS = ((0.0, 0.0, -4.6), (-1.0, 0.0, -1.0))  # smooth and exact; smoother and noisy
 
 
@@ -157,7 +159,7 @@ class GaussianProcess:
         return k @ self.alpha, self._sd(solve_lower(self.root, k.T))
 
     def predict_gradient(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Mean, sd (m,) and their gradients (m, d) with respect to numeric columns; 0 in categorical and inactive ones."""
+        """Mean, sd (m,) and their gradients (m, d) by numeric columns; 0 in categorical, inactive ones."""
         k, phi, r2 = self._cross(x)
         half = solve_lower(self.root, k.T)
         mean, sd = k @ self.alpha, self._sd(half)
@@ -210,7 +212,8 @@ class GaussianProcess:
 
     def _sd(self, half: FloatArray) -> FloatArray:
         variance = self.signal - np.einsum("nm,nm->m", half, half)
-        return np.sqrt(np.maximum(variance, 1e-10 * self.signal))
+        sd: FloatArray = np.sqrt(np.maximum(variance, 1e-10 * self.signal))
+        return sd
 
 
 def fit_gp(
@@ -278,9 +281,13 @@ class _Objective:
 
 def _log_prior(theta: FloatArray) -> tuple[float, FloatArray]:
     """Log density of theta up to a constant, and its gradient."""
-    w, signal, noise = np.exp(theta[:-2]), np.exp(theta[-2]), np.exp(theta[-1])
-    value = -0.1 * np.sum(w + 1.0 / w) + theta[-2] - signal + 0.1 * theta[-1] - 30.0 * noise
-    return float(value), np.concatenate([-0.1 * (w - 1.0 / w), [1.0 - signal, 0.1 - 30.0 * noise]])
+    w, signal, noise = np.exp(theta[:-2]) / WEIGHT_CENTRE, np.exp(theta[-2]), np.exp(theta[-1])
+    value = -WEIGHT_PRIOR * np.sum(w + 1.0 / w) + theta[-2] - signal
+    value += (NOISE_SHAPE - 1.0) * theta[-1] - NOISE_RATE * noise
+    slope = np.empty_like(theta)
+    slope[:-2] = -WEIGHT_PRIOR * (w - 1.0 / w)
+    slope[-2:] = 1.0 - signal, NOISE_SHAPE - 1.0 - NOISE_RATE * noise
+    return float(value), slope
 
 
 def _start(d: int, start: Sequence[float]) -> FloatArray:

@@ -205,7 +205,7 @@ def bandwidth(n: int, d: int) -> float:
 
     Watanabe 2023: Scott's rule as Optuna 2 to 4 scale it, with their "magic clip" as floor.
     """
-    return max(0.2 * max(n, 1) ** (-1.0 / (d + 4)), 0.01, 1.0 / (n + 2))
+    return max(0.2 * float(max(n, 1)) ** (-1.0 / (d + 4)), 0.01, 1.0 / (n + 2))
 
 
 def _log_level_mass(axis: Axis, level: IntArray, mean: FloatArray, sd: float) -> FloatArray:

@@ -1,0 +1,1 @@
+"""How long trimtab itself takes: importing, asking, storing, loading."""

@@ -1,0 +1,186 @@
+"""Maximises an acquisition function over a mixed, conditional, constrained space; returns a point that is new.
+
+Small finite spaces are searched completely. Else: score candidates (half random, half around the best points), take
+the best few, and improve each in turns, by gradients (L-BFGS-B) along the continuous columns and by the best single
+change of one discrete or categorical column at a time.
+
+Notation
+    x        snapped points, NaN where inactive    (m, d)
+    starts   the few points that are improved      (s, d)
+    taken    keys of points tried or pending: never returned
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Protocol
+
+import numpy as np
+
+from trimtab.acquisition._candidates import draw_new, enumerate_cells, is_new, keys, perturb
+from trimtab.numerics import FloatArray, IntArray
+from trimtab.space import Space
+
+__all__ = ["Acquisition", "Posterior", "maximise"]
+
+N_STARTS = 6
+ROUNDS = 2  # gradient and local search in turns
+FLIPS = 8  # single changes a start may make in one round
+ALL_LEVELS = 16  # up to here every level of a discrete column is tried, beyond steps of 1, 2, 4, ...
+SHORTER = (1.0, 0.5, 0.25, 0.1)  # shares of a gradient move, until it is feasible
+
+
+class Posterior(Protocol):
+    """What an acquisition function asks of a surrogate; shapes as in surrogates.GaussianProcess."""
+
+    def predict(self, x: FloatArray) -> tuple[FloatArray, FloatArray]: ...
+
+    def predict_gradient(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]: ...
+
+
+class Acquisition(Protocol):
+    """A function of x to maximise: values (m,), and with `gradient` also their gradients (m, d)."""
+
+    def __call__(self, x: FloatArray) -> FloatArray: ...
+
+    def gradient(self, x: FloatArray) -> tuple[FloatArray, FloatArray]: ...
+
+
+def maximise(
+    acquisition: Acquisition,
+    space: Space,
+    centres: FloatArray,
+    taken: Set[bytes],
+    rng: np.random.Generator,
+    n_candidates: int = 1500,
+) -> FloatArray:
+    """The feasible new point (d,) with the highest acquisition found.
+
+    centres (c, d): good points whose neighbourhood is worth a look; may be empty.
+    Raises SearchEnded where every cell of a finite space is taken.
+    """
+    pool = _pool(space, centres, taken, rng, n_candidates)
+    value = acquisition(pool)
+    best = int(np.argmax(value))
+    if space.cells is not None and space.cells <= n_candidates:
+        return _row(pool, best)
+    starts = pool[_roulette(value, rng)]
+    for _ in range(ROUNDS):
+        starts = _climb(acquisition, space, starts)
+        starts = _flip(acquisition, space, starts, taken, rng)
+    starts = starts[is_new(starts, taken)]
+    found = np.concatenate([pool[best : best + 1], starts])
+    return _row(found, int(np.argmax(acquisition(found))))
+
+
+def _pool(space: Space, centres: FloatArray, taken: Set[bytes], rng: np.random.Generator, n: int) -> FloatArray:
+    """New feasible candidates: all cells of a small space, else about n points."""
+    if space.cells is not None and space.cells <= n:
+        cells = [x[is_new(x, taken)] for x in enumerate_cells(space)]
+        return np.concatenate(cells) if any(map(len, cells)) else draw_new(space, 1, taken, rng)
+    parts = [draw_new(space, n // 2 if len(centres) else n, taken, rng)]
+    if len(centres):
+        parts.append(perturb(space, centres, n - n // 2, rng))
+    x = np.concatenate(parts)
+    return x[is_new(x, taken)]
+
+
+def _roulette(value: FloatArray, rng: np.random.Generator) -> IntArray:
+    """The two best rows and others drawn without replacement with weight exp(value) (Gumbel's trick)."""
+    count = min(N_STARTS, len(value))
+    score = value + rng.gumbel(size=len(value))
+    score[np.argsort(value)[-2:]] = np.inf
+    return np.argsort(score)[-count:]
+
+
+def _climb(acquisition: Acquisition, space: Space, starts: FloatArray) -> FloatArray:
+    """Moves the active continuous columns of all starts uphill at once; keeps a start that does not gain."""
+    from scipy.optimize import minimize
+
+    continuous = np.array([kind == "continuous" for kind in space.kinds])
+    free = continuous & ~np.isnan(starts)
+    if not free.any():
+        return starts
+
+    def loss(flat: FloatArray) -> tuple[float, FloatArray]:
+        x = starts.copy()
+        x[free] = flat
+        value, gradient = acquisition.gradient(x)
+        return -float(value.sum()), -gradient[free]
+
+    end = starts.copy()
+    end[free] = minimize(
+        loss, starts[free], jac=True, method="L-BFGS-B", bounds=[(0.0, 1.0)] * int(free.sum()), options={"maxiter": 20}
+    ).x
+    return _keep_gains(acquisition, space, starts, end)
+
+
+def _keep_gains(acquisition: Acquisition, space: Space, starts: FloatArray, end: FloatArray) -> FloatArray:
+    """For each start the best feasible point among itself and the shorter moves towards its end."""
+    tries = [starts, *(space.snap(starts + share * (end - starts)) for share in SHORTER)]
+    value = np.array([np.where(space.feasible(x), acquisition(x), -np.inf) for x in tries])
+    chosen = np.argmax(value, axis=0)
+    return np.stack([tries[k][i] for i, k in enumerate(chosen)])
+
+
+def _flip(
+    acquisition: Acquisition, space: Space, starts: FloatArray, taken: Set[bytes], rng: np.random.Generator
+) -> FloatArray:
+    """Changes one discrete or categorical column of each start at a time, the best change first, until none gains."""
+    current = starts.copy()
+    if not np.any(space.n_levels > 0):
+        return current
+    value = acquisition(current)
+    value[[key in taken for key in keys(current)]] = -np.inf
+    live = list(range(len(current)))
+    for _ in range(FLIPS):
+        near, owner = _neighbours(space, current, live, rng)
+        keep = space.feasible(near) if len(near) else np.zeros(0, dtype=np.bool_)
+        near, owner = near[keep], owner[keep]
+        if not len(near):
+            break
+        score = acquisition(near)
+        score[[key in taken for key in keys(near)]] = -np.inf
+        gained = []
+        for i in live:
+            mine = np.flatnonzero(owner == i)
+            if len(mine) and score[mine].max() > value[i] + 1e-9:
+                k = mine[int(np.argmax(score[mine]))]
+                current[i], value[i] = near[k], score[k]
+                gained.append(i)
+        live = gained
+        if not live:
+            break
+    return current
+
+
+def _neighbours(space: Space, x: FloatArray, rows: list[int], rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
+    """All single changes of the rows (m, d), and the row each belongs to (m,). A column that awakes takes any value."""
+    near, owner = [], []
+    for i in rows:
+        base = np.where(np.isnan(x[i]), rng.random(space.d), x[i])
+        for j in np.flatnonzero((space.n_levels > 0) & ~np.isnan(x[i])):
+            others = _other_levels(space, int(j), x[i, j])
+            block = np.repeat(base[None], len(others), axis=0)
+            block[:, j] = others
+            near.append(block)
+            owner.append(np.full(len(others), i))
+    if not near:
+        return np.empty((0, space.d)), np.empty(0, dtype=np.int64)
+    return space.snap(np.concatenate(near)), np.concatenate(owner)
+
+
+def _other_levels(space: Space, j: int, u: float) -> FloatArray:
+    levels = space.levels(j)
+    here = int(np.argmin(np.abs(levels - u)))
+    if len(levels) <= ALL_LEVELS or space.kinds[j] == "categorical":
+        return np.delete(levels, here)
+    steps = 2 ** np.arange(int(np.log2(len(levels))) + 1)
+    index = np.concatenate([here - steps, here + steps])
+    others: FloatArray = levels[index[(index >= 0) & (index < len(levels))]]
+    return others
+
+
+def _row(x: FloatArray, i: int) -> FloatArray:
+    row: FloatArray = x[i]
+    return row

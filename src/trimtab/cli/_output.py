@@ -1,0 +1,105 @@
+"""What the commands print: texts and tables for people, one JSON document for programs.
+
+Names and messages come from files that anybody may have written: `clean` shows their control characters instead of obeying them,
+and nothing of them is read as markup.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import click
+import numpy as np
+
+__all__ = ["clean", "note", "number", "plain", "print_json", "print_table", "say", "seconds", "value_text"]
+
+_PIPE_WIDTH = 10_000  # where nobody looks at a screen, nothing is wrapped or cut
+
+
+def say(text: str = "", *, bold: bool = False) -> None:
+    """A line on standard output; click removes the colours where it is no terminal."""
+    click.secho(text, bold=bold or None)
+
+
+def note(text: str) -> None:
+    """A line on standard error: progress and remarks, which are no result."""
+    click.echo(text, err=True)
+
+
+def clean(text: object) -> str:
+    """The text with line breaks, escape sequences and other unprintable characters written out, as in `repr`."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
+
+
+def number(value: float | None) -> str:
+    """Up to six significant digits; "-" where there is none."""
+    return "-" if value is None or math.isnan(value) else f"{value:.6g}"
+
+
+def seconds(value: float | None) -> str:
+    """A duration for people: 0.012 s, 3.4 s, 2 min 5 s, 1 h 4 min."""
+    if value is None or math.isnan(value):
+        return "-"
+    if value < 120:
+        return f"{value:.2g} s" if value < 10 else f"{value:.0f} s"
+    minutes = round(value / 60)
+    return f"{value // 60:.0f} min {value % 60:.0f} s" if value < 3600 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def value_text(value: object) -> str:
+    """A parameter's value in a table: numbers short, texts as they are, the rest as Python shows it."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return clean(value if isinstance(value, str) else repr(value))
+
+
+def plain(value: Any) -> Any:
+    """The same as JSON: NaN and infinities become null, tuples lists, objects that JSON does not know their repr."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return repr(value)
+
+
+def print_json(document: object) -> None:
+    """The one document of --json, on standard output, in ASCII."""
+    click.echo(json.dumps(plain(document), indent=2, allow_nan=False))
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = (), indent: int = 2, title: str = ""
+) -> None:
+    """An aligned table. right: columns that are aligned on the right. Cells are plain text and wrap on a narrow terminal."""
+    from rich import box
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    if title:
+        say(title, bold=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+    for name in columns:
+        justify: Literal["left", "right"] = "right" if name in right else "left"
+        table.add_column(Text(clean(name)), justify=justify, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(clean(cell)) for cell in row))
+    Console(file=sys.stdout, width=_width(), highlight=False, markup=False, emoji=False).print(Padding(table, (0, 0, 0, indent), expand=False))
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPE_WIDTH

@@ -1,0 +1,149 @@
+"""Optimisation history: the value of every trial, the best so far, and where trials failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trimtab.numerics import BoolArray, FloatArray, IntArray
+from trimtab.plots._frame import Frame, frame_of
+from trimtab.plots._style import BLUE, GREY, INK, VERMILLION, figure, message, number
+from trimtab.records import FAILED, FINISHED, PRUNED, table_of
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+__all__ = ["HistoryData", "history", "history_data"]
+
+
+@dataclass(frozen=True, eq=False)
+class HistoryData:
+    """Ended trials in order of number; values in the user's sign.
+
+    number, value (n,): NaN where there is no value. finished, pruned, failed (n,). best_so_far (n,): NaN before the first finished trial.
+    improved (n,): trials that were better than all before. best: position of the best trial, None if none finished.
+    """
+
+    number: IntArray
+    value: FloatArray
+    finished: BoolArray
+    pruned: BoolArray
+    failed: BoolArray
+    best_so_far: FloatArray
+    improved: BoolArray
+    best: int | None
+    direction: str
+    frame: Frame
+
+
+def history_data(source: object) -> HistoryData:
+    """Values and running best of a Study or TrialTable."""
+    table = table_of(source).ended
+    finished = table.state == FINISHED
+    y = np.where(finished, table.y, np.nan)
+    running = np.fmin.accumulate(y) if table.n else y
+    before = np.concatenate([[np.inf], np.where(np.isnan(running[:-1]), np.inf, running[:-1])]) if table.n else y
+    best = int(np.nanargmin(y)) if finished.any() else None
+    return HistoryData(
+        table.number,
+        np.where(np.isnan(table.y), np.nan, table.value),
+        finished,
+        table.state == PRUNED,
+        table.state == FAILED,
+        table.sign * running,
+        finished & (y < before),
+        best,
+        table.direction,
+        frame_of(table.value[finished], table.direction),
+    )
+
+
+def history(source: object) -> Figure:
+    """Every trial's value and the best so far; failed trials are crosses below the axis."""
+    data = history_data(source)
+    if not len(data.number):
+        return message("No trial has ended yet", "The history appears with the first result.")
+    traces = _values(data)
+    if data.best is not None:
+        traces += _best(data)
+    layout: dict[str, Any] = {
+        "xaxis": {"title": {"text": "trial"}, "showgrid": False, "zeroline": False, "anchor": "y2", "tickformat": "d", "nticks": 12},
+        "yaxis": {"title": {"text": f"objective ({data.direction})"}, "domain": [0.1, 1], "zeroline": False, **data.frame.axis},
+        "yaxis2": {"domain": [0, 0.06], "range": [0, 1], "showgrid": False, "zeroline": False, "ticks": "", "showticklabels": False},
+        "hovermode": "closest",
+    }
+    if data.failed.any():
+        layout["yaxis2"] |= {"showticklabels": True, "tickvals": [0.5], "ticktext": ["failed"]}
+    return figure(traces, _title(data), height=380, top=28, layout=layout)
+
+
+def _values(data: HistoryData) -> list[dict[str, Any]]:
+    looks = (
+        (data.finished, "finished", {"symbol": "circle", "color": BLUE, "size": 7, "opacity": 0.55}),
+        (data.pruned & ~np.isnan(data.value), "pruned", {"symbol": "diamond-open", "color": GREY, "size": 8}),
+    )
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": data.number[rows],
+            "y": data.value[rows],
+            "name": name,
+            "marker": marker,
+            "hovertemplate": "trial %{x}<br>%{y:.6g}<extra></extra>",
+        }
+        for rows, name, marker in looks
+        if rows.any()
+    ]
+    if data.failed.any():
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": data.number[data.failed],
+                "y": np.full(int(data.failed.sum()), 0.5),
+                "yaxis": "y2",
+                "name": "failed",
+                "marker": {"symbol": "x-thin", "size": 8, "line": {"width": 2, "color": VERMILLION}},
+                "hovertemplate": "trial %{x} failed<extra></extra>",
+            }
+        )
+    return traces
+
+
+def _best(data: HistoryData) -> list[dict[str, Any]]:
+    best = data.best
+    assert best is not None
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": data.number,
+            "y": data.best_so_far,
+            "name": "best so far",
+            "line": {"shape": "hv", "color": INK, "width": 2.2},
+            "hoverinfo": "skip",
+        },
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": data.number[best : best + 1],
+            "y": data.value[best : best + 1],
+            "name": "best",
+            "marker": {"symbol": "star", "size": 15, "color": VERMILLION, "line": {"color": "#ffffff", "width": 1}},
+            "hovertemplate": "best: trial %{x}<br>%{y:.6g}<extra></extra>",
+        },
+    ]
+
+
+def _title(data: HistoryData) -> str:
+    failed = int(data.failed.sum())
+    lost = f" {failed} failed (crosses)." if failed else ""
+    if data.best is None:
+        return f"None of {len(data.number)} trials has finished.{lost}"
+    outside = f" {data.frame.n_outside} much worse values lie outside the frame." if data.frame.n_outside else ""
+    at, ended = int(data.number[data.best]), len(data.number)
+    many = "trial" if ended == 1 else "trials"
+    return f"Best value {number(float(data.value[data.best]), 5)} at trial {at}, of {ended} {many} that ended.{lost}{outside}"

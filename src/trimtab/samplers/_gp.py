@@ -1,0 +1,218 @@
+"""Bayesian optimisation with a Gaussian process, for mixed, conditional and constrained spaces.
+
+A few space-filling points, starting at the centre; then each trial is the point of highest log expected improvement
+under an ARD Matern-5/2 process fitted to warped objective values. Failed trials enter at the bad end, so that their
+neighbourhood is avoided; pending ones as if they came out at their posterior mean (kriging believer). The warp (half
+rank and log, normal scores, Yeo-Johnson) is the one that predicts left-out trials best.
+
+Notation
+    x      ended trials, NaN where inactive             (n, d)
+    y      their objective, minimised, NaN where failed (n,)
+    z      y warped to mean 0, sd 1                     (n,)
+    c(n)   checkpoint: hyperparameters are those of the first c(n) ended trials
+
+State is a function of the ended trials alone: hyperparameters are fitted at fixed checkpoints (every trial to 100, then
+every 5 %), from fixed starts, never from an earlier fit; what is computed on demand is a cache of that function.
+
+Sources: Jones, Schonlau, Welch 1998 (expected improvement); Ament et al. 2023 (its logarithm); Ginsbourger, Le Riche,
+Carraro 2010 (kriging believer); Song et al. 2024 (output warps, centre first).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from trimtab.acquisition import LogExpectedImprovement, draw_new, is_new, keys, maximise
+from trimtab.errors import InputError
+from trimtab.numerics import WARPS, FloatArray, IntArray, log_slope, sobol_points
+from trimtab.records import TrialTable
+from trimtab.space import Space
+from trimtab.surrogates import Columns, GaussianProcess, fit_gp
+
+__all__ = ["GP", "GPState"]
+
+FIT_MAX = 300  # trials that hyperparameters are fitted to; more would change them little and cost n^3
+MODEL_MAX = 1000  # trials in the model: the best, the newest, and some of every time
+WARP_MAX = 100  # trials that the warp is chosen by
+BAD = 1.0  # least warped value of a failed trial: one sd worse than the mean
+CENTRES = 5  # good points whose neighbourhood is searched
+
+
+@dataclass
+class _Cell:
+    """Room for one thing that is computed on demand from the trials it belongs to."""
+
+    fit: _Fit | None = None
+    model: GaussianProcess | None = None
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """Hyperparameters theta (d + 2,) and the name of the output warp of one checkpoint."""
+
+    theta: FloatArray
+    warp: str
+
+
+@dataclass(frozen=True)
+class GPState:
+    """Design points (n_initial, d), and the ended trials x (n, d), y (n,) in order of ending."""
+
+    space: Space
+    columns: Columns
+    design: FloatArray
+    x: FloatArray
+    y: FloatArray
+    checkpoint: int = 0
+    at_checkpoint: _Cell = field(default_factory=_Cell, repr=False, compare=False)
+    here: _Cell = field(default_factory=_Cell, repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GP:
+    """Gaussian-process search: the fewest trials to a good configuration, from about 5 to 1,000 trials.
+
+    n_initial: space-filling points before the model takes over; the first is the centre of the space.
+    warp: output warp, "half_rank_log", "rank_normal" or "yeo_johnson"; "auto" takes the one that predicts best.
+    n_candidates: points scored before the best few are improved by gradients and single changes.
+    """
+
+    n_initial: int = 5
+    warp: str = "auto"
+    n_candidates: int = 1500
+
+    def __post_init__(self) -> None:
+        if self.n_initial < 1:
+            raise InputError(f"GP needs n_initial >= 1, got {self.n_initial!r}.")
+        if self.n_candidates < 10:
+            raise InputError(f"GP needs n_candidates >= 10, got {self.n_candidates!r}.")
+        if self.warp != "auto" and self.warp not in WARPS:
+            raise InputError(f"GP: warp must be 'auto' or one of {', '.join(map(repr, WARPS))}, got {self.warp!r}.")
+
+    def init(self, space: Space, seed: int) -> GPState:
+        """State before any trial. seed: of the study, for the scrambling of the initial points."""
+        columns = Columns(space.kinds, space.n_levels, space.conditional)
+        return GPState(space, columns, _design(space, self.n_initial, seed), np.empty((0, space.d)), np.empty(0))
+
+    def update(self, state: GPState, finished: TrialTable) -> GPState:
+        """State with newly ended trials, in order of ending."""
+        if not finished.n:
+            return state
+        x, y = np.concatenate([state.x, finished.x]), np.concatenate([state.y, finished.y])
+        checkpoint = _checkpoint(len(y))
+        cell = state.at_checkpoint if checkpoint == state.checkpoint else _Cell()
+        return replace(state, x=x, y=y, checkpoint=checkpoint, at_checkpoint=cell, here=_Cell())
+
+    def suggest(self, state: GPState, pending: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
+        """n new feasible points (n, d). pending (q, d): points that are running, kept away from.
+
+        Raises SearchEnded where every cell of a finite space was tried.
+        """
+        pending = pending.reshape(-1, state.space.d)
+        chosen: list[FloatArray] = []
+        for _ in range(n):
+            waiting = np.concatenate([pending, *(x[None] for x in chosen)])
+            chosen.append(self._suggest_one(state, waiting, rng))
+        return np.array(chosen).reshape(n, state.space.d)
+
+    def model(self, state: GPState) -> GaussianProcess:
+        """The process behind the next suggestion, on warped values: finished and failed trials, no pending ones.
+
+        Raises InputError before the first finished trial.
+        """
+        if not np.isfinite(state.y).any():
+            raise InputError("The GP has no finished trial to learn from yet. Tell it at least one value first.")
+        if state.here.model is None:
+            fit = self._fit(state)
+            rows = _subset(state.y, MODEL_MAX)
+            state.here.model = GaussianProcess.condition(
+                state.columns, fit.theta, state.x[rows], _targets(state.y, fit.warp)[rows]
+            )
+        return state.here.model
+
+    def _suggest_one(self, state: GPState, waiting: FloatArray, rng: np.random.Generator) -> FloatArray:
+        taken = {*keys(state.x), *keys(waiting)}
+        if len(state.y) + len(waiting) < self.n_initial:
+            fresh = state.design[is_new(state.design, taken)]
+            if len(fresh):
+                return np.array(fresh[0])
+        if not np.isfinite(state.y).any():
+            return np.array(draw_new(state.space, 1, taken, rng)[0])
+        model = self.model(state)
+        order = np.argsort(model.fitted, kind="stable")
+        acquisition = LogExpectedImprovement(model.believe(waiting), float(model.fitted[order[0]]))
+        count = int(np.clip(4e5 / model.n, min(400, self.n_candidates), self.n_candidates))
+        return maximise(acquisition, state.space, model.x[order[:CENTRES]], taken, rng, count)
+
+    def _fit(self, state: GPState) -> _Fit:
+        """Warp and hyperparameters at the state's checkpoint."""
+        cell = state.at_checkpoint
+        if cell.fit is None:
+            x, y = state.x[: state.checkpoint], state.y[: state.checkpoint]
+            warp = self.warp if self.warp != "auto" else _choose_warp(state.columns, x, y)
+            rows = _subset(y, FIT_MAX)
+            cell.fit = _Fit(fit_gp(state.columns, x[rows], _targets(y, warp)[rows]).theta, warp)
+        return cell.fit
+
+
+def _design(space: Space, n: int, seed: int) -> FloatArray:
+    """The centre, then scrambled Sobol' points; feasible and distinct, so possibly fewer than n."""
+    spread = sobol_points(4 * n, space.d, seed)
+    x = space.snap(np.concatenate([np.full((1, space.d), 0.5), spread]))
+    x = x[space.feasible(x)]
+    return x[is_new(x, frozenset())][:n]
+
+
+def _checkpoint(n: int) -> int:
+    """Largest checkpoint up to n: every number to 100, then steps of 5 %."""
+    if n <= 100:
+        return n
+    c = 100
+    while (following := int(np.ceil(1.05 * c))) <= n:
+        c = following
+    return c
+
+
+def _targets(y: FloatArray, warp: str) -> FloatArray:
+    """Warped values z (n,); failed trials at the bad end."""
+    done = np.isfinite(y)
+    z = np.empty(len(y))
+    z[done] = WARPS[warp](y[done])
+    z[~done] = max(BAD, float(z[done].max())) if done.any() else 0.0
+    return z
+
+
+def _choose_warp(columns: Columns, x: FloatArray, y: FloatArray) -> str:
+    """The warp with the highest leave-one-out log density of the trials, on a scale that all warps share.
+
+    Rasmussen and Williams 2006, eq. 5.10-5.12, plus the log slope of the warp.
+    """
+    rows = _subset(y, WARP_MAX)
+    x, y = x[rows], y[rows]
+    done = np.isfinite(y)
+    if done.sum() < 10:
+        return "half_rank_log"
+
+    def score(warp: str) -> float:
+        z = _targets(y, warp)
+        gp = fit_gp(columns, x, z, starts=((0.0, 0.0, -3.0),), max_iterations=15)
+        mean, sd = gp.leave_one_out()
+        density = -0.5 * ((z - mean) / sd) ** 2 - np.log(sd)
+        return float(np.mean(density[done] + log_slope(z[done], y[done])))
+
+    return max(WARPS, key=score)
+
+
+def _subset(y: FloatArray, most: int) -> IntArray:
+    """Rows of at most `most` trials, ascending: half the best, a quarter the newest, the rest spread over all times."""
+    n = len(y)
+    if n <= most:
+        return np.arange(n)
+    best = np.argsort(np.where(np.isfinite(y), y, np.inf), kind="stable")[: most // 2]
+    newest = np.arange(n - most // 4, n)
+    kept = np.union1d(best, newest)
+    others = np.setdiff1d(np.arange(n), kept)
+    spread = others[np.linspace(0, len(others) - 1, most - len(kept)).astype(np.int64)]
+    return np.union1d(kept, spread)

@@ -1,0 +1,248 @@
+"""From a table to the fitted surrogate that all analyses of existing trials share.
+
+The surrogate is a product-kernel GP of the objective in the user's sign, on the scale asked for, with draws of its hyperparameters.
+It depends on the trials, the space and the scale alone, so it is kept for the next analysis of the same table.
+
+Notation
+    n, d       trials used, searched columns
+    x, v, z    configurations (n, d), objective in the user's sign (n,), the same standardised on the scale (n,)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from trimtab.errors import InputError, StudyError
+from trimtab.numerics import BoolArray, FloatArray, sobol_points
+from trimtab.records import FAILED, PRUNED, TrialTable, table_of
+from trimtab.sensitivity._scale import Scale, choose_scale, heavy_tail
+from trimtab.space import Space
+from trimtab.surrogates import ProductFit, ProductGP, evidence_of_columns, fit_product_gp
+
+__all__ = ["Prepared", "check_confidence", "prepare", "too_little"]
+
+HYPER_DRAWS = 16
+FIT_TRIALS = 300  # the fit costs n^3 about a hundred times; more trials sharpen hyperparameters little
+USED_TRIALS = 600
+FEWEST_TRIALS = 8
+KEPT_FITS = 4
+CROWDED = 2.2  # Kolmogorov-Smirnov distance in units of 1/sqrt(n); uniform columns pass it once in 10,000
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Trials and surrogate of one table on one scale. fit is None where there is too little data; why says so in words.
+
+    active_levels (d,): number of different values of each knob among the trials where it is active.
+    evidence (d,), gain: log evidence of each knob and of the whole surrogate against noise alone, in nats.
+    crowded: the trials do not fill the space evenly, as an optimiser's.
+    """
+
+    space: Space
+    sign: float
+    x: FloatArray
+    v: FloatArray
+    scale: Scale
+    n_failed: int
+    notes: tuple[str, ...]
+    why: str
+    varied: BoolArray
+    crowded: bool
+    fit: ProductFit | None = None
+    evidence: FloatArray | None = None
+    gain: float = 0.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.space.names
+
+    @property
+    def n(self) -> int:
+        return len(self.v)
+
+    @property
+    def explained(self) -> bool:
+        """Whether the trials are told better with the knobs than by noise alone."""
+        return self.fit is not None and self.gain > 3.0 + 0.3 * self.space.d
+
+    @property
+    def best(self) -> FloatArray:
+        """The best trial's point (d,)."""
+        return self.x[int(np.argmin(self.sign * self.v))]
+
+    @property
+    def draws(self) -> tuple[ProductGP, ...]:
+        """The surrogate with hyperparameters drawn from their posterior."""
+        assert self.fit is not None
+        return self.fit.draws
+
+    def explains(self) -> float:
+        """Share of the variance of the trials that leave-one-out predictions explain; at most 1, below 0 is worse than the mean."""
+        assert self.fit is not None
+        gp = self.fit.best
+        mean, _ = gp.leave_one_out()
+        n = len(gp.y)
+        others = (gp.y.sum() - gp.y) / (n - 1)
+        return float(1.0 - np.sum((gp.y - mean) ** 2) / np.sum((gp.y - others) ** 2))
+
+    def point(self, at: Mapping[str, object] | None) -> FloatArray:
+        """The point (d,) of a configuration, by default the best trial's."""
+        if at is not None:
+            return np.asarray(self.space.encode([dict(at)])[0])
+        if self.n == 0:
+            raise StudyError("No trial has finished yet, so there is no best configuration. Give at=, or run some trials.")
+        return self.best
+
+
+def check_confidence(confidence: float) -> None:
+    if not 0.0 < confidence < 1.0:
+        raise InputError(f"confidence must lie between 0 and 1, got {confidence!r}. 0.9 gives 90 % intervals.")
+
+
+_kept: OrderedDict[str, Prepared] = OrderedDict()
+
+
+def prepare(source: object, scale: str = "auto") -> Prepared:
+    """Trials of a study or table, ready to analyse; the fit of the same trials is not repeated."""
+    table = table_of(source)
+    key = _digest(table, scale)
+    found = _kept.get(key)
+    if found is None:
+        found = _prepare(table, scale)
+        _kept[key] = found
+        while len(_kept) > KEPT_FITS:
+            _kept.popitem(last=False)
+    return replace(found, space=table.space)
+
+
+def too_little(prepared: Prepared) -> str:
+    """The verdict of a knob that nothing can be said about."""
+    return f"too little data: {prepared.why}"
+
+
+def _digest(table: TrialTable, scale: str) -> str:
+    parts = hashlib.blake2b(digest_size=16)
+    parts.update(json.dumps([table.space.to_dict(), table.direction, scale], sort_keys=True, default=repr).encode())
+    for column in (table.x, table.y, table.state):
+        parts.update(np.ascontiguousarray(column).tobytes())
+    return parts.hexdigest()
+
+
+def _prepare(table: TrialTable, scale: str) -> Prepared:
+    space = table.space
+    finished = table.finished
+    finished = finished.where(np.isfinite(finished.y))
+    n_failed = int(np.sum(table.state == FAILED)) + (table.finished.n - finished.n)
+    x, v = finished.x, finished.value
+    name, why_scale = choose_scale(scale, v)
+    notes = [why_scale, *_left_out(table, n_failed)]
+    varied = np.array([_distinct(x[:, j]) > 1 for j in range(space.d)])
+    crowded = bool(len(v)) and _is_crowded(space, x)
+    prepared = Prepared(space, table.sign, x, v, Scale.of(name, v) if len(v) else Scale.of("raw", np.zeros(1)), n_failed, tuple(notes),
+                        "", varied, crowded)  # fmt: skip
+    why = _why_too_little(prepared)
+    if why:
+        return replace(prepared, why=why)
+    return _fitted(prepared)
+
+
+def _left_out(table: TrialTable, n_failed: int) -> list[str]:
+    notes = []
+    if n_failed:
+        notes.append(f"{n_failed} failed trials have no objective and are left out: what follows holds for configurations that work.")
+    pruned = int(np.sum(table.state == PRUNED))
+    if pruned:
+        notes.append(f"{pruned} pruned trials are left out; pruned ones are mostly bad, so effects may look smaller than they are.")
+    return notes
+
+
+def _why_too_little(p: Prepared) -> str:
+    """What is missing, in words; empty if nothing is."""
+    needed = max(FEWEST_TRIALS, p.space.d + 2)
+    if p.space.d == 0:
+        return "the space has no knob that varies"
+    if p.n < needed:
+        return f"{p.n} finished trials, at least {needed} are needed for {p.space.d} knobs"
+    if p.scale.width == 0.0:
+        return f"all {p.n} finished trials have the same objective"
+    if not p.varied.any():
+        return "all finished trials have the same configuration"
+    return ""
+
+
+def _fitted(p: Prepared) -> Prepared:
+    notes = list(p.notes)
+    if p.n > FIT_TRIALS:
+        rows = np.random.default_rng(0).permutation(p.n)[: min(p.n, USED_TRIALS)]
+        notes.append(
+            f"The surrogate's hyperparameters were fitted to {FIT_TRIALS} and its predictions to {len(rows)} of {p.n} trials, drawn at random."
+        )
+    else:
+        rows = np.arange(p.n)
+    if p.crowded:
+        notes.append("The trials crowd in parts of the space, as an optimiser's do: intervals are widened, and where few trials lie the surrogate's guess stands in.")
+    categorical = np.array([k == "categorical" for k in p.space.kinds])
+    z = p.scale.standard(p.v)
+    fit = fit_product_gp(p.x[rows[:FIT_TRIALS]], z[rows[:FIT_TRIALS]], categorical, draws=HYPER_DRAWS, seed=0)
+    if p.crowded and p.scale.name == "rank":
+        p, fit = _rank_over_space(p, fit, rows[:FIT_TRIALS], categorical)
+        z = p.scale.standard(p.v)
+        notes.append("Ranks are those over the declared space, through the surrogate, not those among the trials.")
+    evidence = evidence_of_columns(fit)
+    gain = fit.best.log_evidence() - _noise_evidence(fit.best.y)
+    if len(rows) > FIT_TRIALS:
+        fit = ProductFit(_with(fit.best, p.x[rows], z[rows]), tuple(_with(g, p.x[rows], z[rows]) for g in fit.draws))
+    return replace(p, fit=fit, evidence=evidence, gain=gain, notes=tuple(notes))
+
+
+def _with(gp: ProductGP, x: FloatArray, y: FloatArray) -> ProductGP:
+    return replace(gp, x=x, y=y)
+
+
+def _noise_evidence(y: FloatArray) -> float:
+    """Log evidence of y as independent noise around a constant."""
+    return float(-0.5 * len(y) * (1.0 + np.log(2 * np.pi * y.var())))
+
+
+def _rank_over_space(p: Prepared, fit: ProductFit, rows: np.ndarray, categorical: BoolArray) -> tuple[Prepared, ProductFit]:
+    """Normal scores of the objective over the declared space instead of among the trials, and the fit on them."""
+    from scipy.special import ndtr, ndtri
+
+    u = p.space.snap(sobol_points(512, p.space.d, 1))
+    mean, variance = fit.best.predict(u)
+    spread = np.sqrt(variance + fit.best.noise)
+    known = (p.scale.score - p.scale.centre) / p.scale.width
+    share = ndtr((known[:, None] - mean) / spread).mean(axis=1)
+    edge = 0.5 / len(p.v)
+    score = np.maximum.accumulate(ndtri(np.clip(share, edge, 1 - edge)))
+    scale = replace(p.scale, score=score + 1e-9 * np.arange(len(score)))._standardised(p.v)
+    z = scale.standard(p.v)
+    return replace(p, scale=scale), fit_product_gp(p.x[rows], z[rows], categorical, draws=HYPER_DRAWS, seed=0)
+
+
+def _distinct(column: FloatArray) -> int:
+    return len(np.unique(np.round(column[~np.isnan(column)], 9)))
+
+
+def _is_crowded(space: Space, x: FloatArray) -> bool:
+    """Whether some column's values are far from its declared distribution. Kolmogorov's distance, levels at their cells."""
+    for j in range(space.d):
+        u = np.sort(x[~np.isnan(x[:, j]), j])
+        if len(u) < 10:
+            continue
+        if space.n_levels[j]:
+            grid = space.parameters[space.names[j]].snap((np.arange(2048) + 0.5) / 2048)
+            nodes = np.unique(grid)
+            gap = np.abs(np.searchsorted(u, nodes + 1e-9) / len(u) - np.searchsorted(np.sort(grid), nodes + 1e-9) / 2048).max()
+        else:
+            i = np.arange(len(u))
+            gap = max(np.abs(u - i / len(u)).max(), np.abs(u - (i + 1) / len(u)).max())
+        if gap * np.sqrt(len(u)) > CROWDED:
+            return True
+    return False

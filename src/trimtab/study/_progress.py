@@ -1,0 +1,73 @@
+"""The progress bar: trial, best value, failures, time left. Only on a terminal; rich is imported when it is shown."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from trimtab.records import Trial
+
+if TYPE_CHECKING:
+    from trimtab.study._study import Study
+
+__all__ = ["Progress"]
+
+
+class Progress:
+    """A bar of `total` trials (None: as many as it takes). Does nothing where standard error is no terminal or show is False."""
+
+    def __init__(self, study: Study, total: int | None, show: bool) -> None:
+        self._study = study
+        self._total = total
+        self._show = show and total != 0 and sys.stderr is not None and sys.stderr.isatty()
+        self._bar: Any = None
+        self._task: Any = None
+        self._failed = 0
+        self._best: float | None = None
+
+    def __enter__(self) -> Progress:
+        if self._show:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            columns: list[Any] = [
+                TextColumn("trial"),
+                MofNCompleteColumn(),
+                BarColumn(),
+                TextColumn("best {task.fields[best]}"),
+                TextColumn("{task.fields[failed]}"),
+                TimeElapsedColumn(),
+            ]
+            if self._total is not None:
+                columns += [TextColumn("left"), TimeRemainingColumn()]
+            self._best = self._best_before()
+            self._bar = Bar(*columns, console=Console(stderr=True))
+            self._task = self._bar.add_task("", total=self._total, best=self._shown(), failed="")
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def ended(self, trial: Trial) -> None:
+        """A trial ended: move on, show the best value and the number of failures."""
+        if self._bar is None:
+            return
+        if trial.value is not None and trial.state == "finished":
+            values = [v for v in (self._best, trial.value) if v is not None]
+            self._best = max(values) if self._study.direction == "maximize" else min(values)
+        self._failed += trial.state == "failed"
+        failed = f"[red]{self._failed} failed[/red]" if self._failed else ""
+        self._bar.update(self._task, advance=1, best=self._shown(), failed=failed)
+
+    def _shown(self) -> str:
+        return "-" if self._best is None else f"{self._best:.5g}"
+
+    def _best_before(self) -> float | None:
+        finished = self._study.table.finished
+        if not finished.n:
+            return None
+        return float(finished.value.max() if self._study.direction == "maximize" else finished.value.min())

@@ -1,0 +1,386 @@
+"""Gaussian process with a product kernel: the surrogate of the sensitivity analyses.
+
+One factor a column, so integrals over the unit cube fall apart into integrals over single columns.
+
+    k(x, x')   = sigma2 prod_j k_j(x_j, x'_j)
+    k_j        = (1 - a_j) + a_j kappa_j          both active
+                 sqrt(1 - a_j)                    exactly one active
+                 1                                both inactive
+    kappa_j    Matern-5/2 of |x_j - x'_j| / l_j for a numeric column; 1[x_j = x'_j] for a categorical one
+
+a_j is the share of factor j that depends on the column's value: 0 is a dead knob, 1 the plain product of Matern kernels. Small a_j
+make mains large against interactions, as most responses are. Integers enter at the coordinates of their levels.
+
+Notation
+    n, d    trials, columns              theta   log sigma2, log noise, log a/(1-a) (d,), log l (numeric columns)
+    x       unit cube, NaN inactive      C       k(x, x) + noise I
+    p       pairs of trials, n (n-1)/2   alpha   C^-1 y
+
+Differs from the textbook: weak normal priors on all of theta (PRIOR), so few trials or dead knobs do not run away.
+Sources: Rasmussen and Williams 2006, eq. 2.23-2.26, 5.8-5.9, 4.17; scaled factors: Duvenaud et al. 2011 (arXiv:1112.4394), Lu et al.
+2022 (arXiv:2206.09861). The conditional factor is that of a shared part plus an own part, so it is positive definite.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from trimtab.numerics import BoolArray, FloatArray
+
+__all__ = ["PRIOR", "ProductFit", "ProductGP", "column_kernel", "evidence_of_columns", "fit_product_gp", "product_kernel"]
+
+# mean and standard deviation of the normal priors on theta, for y with mean 0 and variance 1
+PRIOR = {"sigma2": (0.5, 1.5), "noise": (-3.5, 2.0), "share": (-1.5, 2.0), "length": (-0.7, 0.8)}
+LBFGS = {"maxiter": 60, "ftol": 1e-7, "gtol": 1e-3}
+NOISE_FLOOR = 1e-6  # of the variance of y; keeps Cholesky alive for duplicate trials
+BOUNDS = {"sigma2": (-6.0, 8.0), "noise": (-13.0, 3.0), "share": (-9.0, 9.0), "length": (-3.0, 3.0)}
+
+
+def matern52(r: FloatArray) -> FloatArray:
+    """Matern-5/2 correlation at scaled distance r >= 0."""
+    s = math.sqrt(5.0) * r
+    return (1.0 + s + s * s / 3.0) * np.exp(-s)
+
+
+@dataclass(frozen=True, eq=False)
+class ProductGP:
+    """A product-kernel GP conditioned on n trials, with one value of its hyperparameters.
+
+    x (n, d), y (n,); categorical (d,); share a (d,), length l (d,) (1 where categorical); sigma2 and noise are variances.
+    """
+
+    x: FloatArray
+    y: FloatArray
+    categorical: BoolArray
+    sigma2: float
+    noise: float
+    share: FloatArray
+    length: FloatArray
+
+    def factor(self, j: int, u: FloatArray, v: FloatArray) -> FloatArray:
+        """k_j between coordinates u (m,) and v (q,): (m, q)."""
+        return column_kernel(u, v, self.share[j], self.length[j], bool(self.categorical[j]))
+
+    def kernel(self, u: FloatArray, v: FloatArray) -> FloatArray:
+        """k between points u (m, d) and v (q, d): (m, q)."""
+        return self.sigma2 * product_kernel(u, v, self.share, self.length, self.categorical)
+
+    @cached_property
+    def cholesky(self) -> FloatArray:
+        """Lower Cholesky factor of C (n, n)."""
+        c = self.kernel(self.x, self.x)
+        c[np.diag_indices_from(c)] += self.noise + 1e-10 * self.sigma2
+        return np.linalg.cholesky(c)
+
+    @cached_property
+    def whitened(self) -> FloatArray:
+        """L^-1 y (n,)."""
+        return _solve(self.cholesky, self.y)
+
+    @cached_property
+    def alpha(self) -> FloatArray:
+        """C^-1 y (n,)."""
+        return _solve(self.cholesky, self.whitened, transposed=True)
+
+    @cached_property
+    def inverse(self) -> FloatArray:
+        """C^-1 (n, n)."""
+        root = _solve(self.cholesky, np.eye(len(self.y)))
+        return root.T @ root
+
+    def log_evidence(self) -> float:
+        """Log marginal likelihood of y."""
+        diagonal = np.log(np.diag(self.cholesky)).sum()
+        return float(-0.5 * self.whitened @ self.whitened - diagonal - 0.5 * len(self.y) * math.log(2 * math.pi))
+
+    def predict(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean (m,) and variance (m,) of f (without noise) at points u (m, d)."""
+        cross = self.kernel(self.x, u)
+        root = _solve(self.cholesky, cross)
+        return cross.T @ self.alpha, np.maximum(self.sigma2 - np.einsum("nm,nm->m", root, root), 0.0)
+
+    def covariance(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean (m,) and joint covariance (m, m) of f at points u (m, d)."""
+        cross = self.kernel(self.x, u)
+        root = _solve(self.cholesky, cross)
+        return cross.T @ self.alpha, self.kernel(u, u) - root.T @ root
+
+    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
+        """Mean (n,) and variance (n,) of each y from the other trials. Rasmussen and Williams eq. 5.12."""
+        diagonal = np.diag(self.inverse)
+        return self.y - self.alpha / diagonal, 1.0 / diagonal
+
+
+@dataclass(frozen=True, eq=False)
+class ProductFit:
+    """The most probable hyperparameters, and draws from their posterior. `draws` hold the same trials as `best`."""
+
+    best: ProductGP
+    draws: tuple[ProductGP, ...]
+
+
+def column_kernel(u: FloatArray, v: FloatArray, share: float, length: float, categorical: bool) -> FloatArray:
+    """Factor of one column between coordinates u (m,) and v (q,), NaN inactive: (m, q)."""
+    distance = np.abs(u[:, None] - v[None, :])
+    kappa = (distance < 1e-9).astype(float) if categorical else matern52(distance / length)
+    k = (1.0 - share) + share * kappa
+    if np.isnan(u).any() or np.isnan(v).any():
+        off = np.isnan(u)[:, None].astype(int) + np.isnan(v)[None, :]
+        k = np.where(off == 2, 1.0, np.where(off == 1, math.sqrt(1.0 - share), k))
+    return k
+
+
+def product_kernel(
+    u: FloatArray, v: FloatArray, share: FloatArray, length: FloatArray, categorical: BoolArray
+) -> FloatArray:
+    """Product of the column factors between points u (m, d) and v (q, d): (m, q)."""
+    k = np.ones((len(u), len(v)))
+    for j in range(u.shape[1]):
+        k *= column_kernel(u[:, j], v[:, j], share[j], length[j], bool(categorical[j]))
+    return k
+
+
+def fit_product_gp(
+    x: FloatArray, y: FloatArray, categorical: BoolArray, *, draws: int = 0, seed: int = 0, starts: int = 2
+) -> ProductFit:
+    """Most probable hyperparameters by L-BFGS-B, and `draws` from their posterior by Hamiltonian Monte Carlo.
+
+    x (n, d) unit cube, NaN inactive; y (n,) with mean 0 and variance about 1; categorical (d,): columns without a metric.
+    The same arguments give the same result.
+    """
+    from scipy.optimize import minimize
+
+    task = _Task.of(x, y, categorical)
+    low, high = task.bounds
+    found = []
+    for start in task.starts()[:starts]:
+        result = minimize(task.loss, start, jac=True, method="L-BFGS-B", bounds=np.stack([low, high], 1), options=LBFGS)
+        found.append((float(result.fun), np.asarray(result.x)))
+    best = min(found, key=lambda f: f[0])[1]
+    thetas = _hamiltonian(task, best, draws, np.random.default_rng(seed)) if draws else []
+    return ProductFit(task.gp(best), tuple(task.gp(theta) for theta in thetas))
+
+
+def evidence_of_columns(fit: ProductFit, *, least: float = 2.0) -> FloatArray:
+    """How much the log evidence falls when a column is made dead and the other hyperparameters may answer: (d,), in nats.
+
+    The refit takes at most a few steps, and only where the fall without it exceeds `least`: it can only lower it.
+    """
+    from scipy.optimize import minimize
+
+    best = fit.best
+    task = _Task.of(best.x, best.y, best.categorical)
+    theta = task.pack(best)
+    low, high = task.bounds
+    falls = np.zeros(task.d)
+    for j in range(task.d):
+        dead = theta.copy()
+        dead[2 + j] = low[2 + j]
+        with_j = task.loss_without_prior_of(theta, j)
+        falls[j] = task.loss_without_prior_of(dead, j) - with_j
+        if falls[j] > least:
+            bounds = np.stack([low, high], 1)
+            bounds[2 + j] = low[2 + j]
+            refit = minimize(task.loss, dead, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 8})
+            falls[j] = min(falls[j], task.loss_without_prior_of(np.asarray(refit.x), j) - with_j)
+    return falls
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """The loss of theta: minus log evidence minus log prior, with its gradient."""
+
+    x: FloatArray
+    y: FloatArray
+    categorical: BoolArray
+    distance: FloatArray  # (d, p) |x_j - x'_j|; categorical: 0 equal, 1 different; 0 where both are inactive
+    one_active: list[BoolArray | None]  # (p,) a column, None where all are active
+    numeric: list[int]
+    rows: tuple[FloatArray, FloatArray]
+
+    @classmethod
+    def of(cls, x: FloatArray, y: FloatArray, categorical: BoolArray) -> _Task:
+        rows = np.triu_indices(len(y), 1)
+        distance = np.abs(x.T[:, rows[0]] - x.T[:, rows[1]])
+        distance[categorical] = distance[categorical] > 1e-9
+        off = np.isnan(x)
+        one: list[BoolArray | None] = [
+            off[rows[0], j] != off[rows[1], j] if off[:, j].any() else None for j in range(x.shape[1])
+        ]
+        either = off.T[:, rows[0]] | off.T[:, rows[1]]
+        distance[either] = 0.0
+        return cls(x, y, categorical, distance, one, [j for j in range(x.shape[1]) if not categorical[j]], rows)
+
+    @property
+    def d(self) -> int:
+        return len(self.categorical)
+
+    @cached_property
+    def prior(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation of theta."""
+        rows = [PRIOR["sigma2"], PRIOR["noise"], *[PRIOR["share"]] * self.d, *[PRIOR["length"]] * len(self.numeric)]
+        return np.array(rows).T[0], np.array(rows).T[1]
+
+    @cached_property
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        rows = [BOUNDS["sigma2"], BOUNDS["noise"], *[BOUNDS["share"]] * self.d, *[BOUNDS["length"]] * len(self.numeric)]
+        return np.array(rows).T[0], np.array(rows).T[1]
+
+    def starts(self) -> list[FloatArray]:
+        """The prior mean, and a noisier, smoother beginning."""
+        mean = self.prior[0]
+        smooth = mean.copy()
+        smooth[1], smooth[2 + self.d :] = -1.0, 0.0
+        return [mean, smooth]
+
+    def gp(self, theta: FloatArray) -> ProductGP:
+        sigma2, noise, share, length = self.unpack(theta)
+        return ProductGP(self.x, self.y, self.categorical, sigma2, noise, share, length)
+
+    def unpack(self, theta: FloatArray) -> tuple[float, float, FloatArray, FloatArray]:
+        share = 1.0 / (1.0 + np.exp(-theta[2 : 2 + self.d]))
+        length = np.ones(self.d)
+        length[self.numeric] = np.exp(theta[2 + self.d :])
+        return math.exp(theta[0]), math.exp(theta[1]) + NOISE_FLOOR, share, length
+
+    def pack(self, gp: ProductGP) -> FloatArray:
+        """Theta of a fitted process: the inverse of `unpack`."""
+        share = np.log(gp.share) - np.log1p(-gp.share)
+        head = [math.log(gp.sigma2), math.log(max(gp.noise - NOISE_FLOOR, 1e-9))]
+        return np.clip(np.concatenate([head, share, np.log(gp.length[self.numeric])]), *self.bounds)
+
+    def loss_without_prior_of(self, theta: FloatArray, j: int) -> float:
+        """The loss without what the prior says on column j: what the trials alone say for it."""
+        mean, sd = self.prior
+        own = [2 + j] + ([2 + self.d + self.numeric.index(j)] if j in self.numeric else [])
+        return self.loss(theta)[0] - 0.5 * float(np.sum(((theta - mean) / sd)[own] ** 2))
+
+    def loss(self, theta: FloatArray) -> tuple[float, FloatArray]:
+        """Minus log posterior density of theta (up to a constant) and its gradient. RW eq. 5.9."""
+        from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
+
+        n, (sigma2, noise, share, length) = len(self.y), self.unpack(theta)
+        factors, by_share, by_length = self._factors(share, length)
+        product = np.full(n * (n - 1) // 2, sigma2)
+        for factor in factors:
+            product *= factor
+        c = np.zeros((n, n))
+        c[self.rows] = product
+        c[np.diag_indices(n)] = sigma2 + noise
+        root, bad = dpotrf(c, lower=0, overwrite_a=1)
+        if bad:
+            return 1e10, np.zeros_like(theta)
+        alpha = dpotrs(root, self.y, lower=0)[0]
+        value = 0.5 * self.y @ alpha + np.log(np.diag(root)).sum()
+        inverse = dpotri(root, lower=0)[0]
+        # d loss / d C_ab, off the diagonal counted for both halves
+        slope = inverse[self.rows] - alpha[self.rows[0]] * alpha[self.rows[1]]
+        diagonal = 0.5 * float(np.sum(np.diag(inverse) - alpha**2))
+        slope *= product
+        gradient = np.empty_like(theta)
+        gradient[0] = slope.sum() + sigma2 * diagonal
+        gradient[1] = diagonal * (noise - NOISE_FLOOR)
+        gradient[2 : 2 + self.d] = by_share @ slope
+        gradient[2 + self.d :] = (by_length @ slope)[self.numeric]
+        mean, sd = self.prior
+        z = (theta - mean) / sd
+        return float(value + 0.5 * z @ z), gradient + z / sd
+
+    @cached_property
+    def _room(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Arrays that every call of `loss` fills again: fresh ones would cost more time than the arithmetic."""
+        shape = self.distance.shape
+        return np.empty(shape), np.empty(shape), np.zeros(shape), np.empty((3, shape[1]))
+
+    def _factors(self, share: FloatArray, length: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Factors k_j, and their log derivatives by log a/(1-a) and by log l: (d, p) each."""
+        factors, by_share, by_length, (s, e, t) = self._room
+        for j in range(self.d):
+            a, one, k, less, tail = share[j], self.one_active[j], factors[j], by_share[j], by_length[j]
+            if self.categorical[j]:
+                np.negative(self.distance[j], out=less)  # kappa - 1
+            else:
+                np.multiply(self.distance[j], math.sqrt(5.0) / length[j], out=s)
+                np.exp(np.negative(s, out=e), out=e)
+                np.add(s, 1.0, out=t)
+                s *= s
+                np.multiply(s, t, out=tail)
+                tail *= e  # 3 d kappa / d log l
+                s /= 3.0
+                s += t
+                np.multiply(s, e, out=less)
+                less -= 1.0
+            np.multiply(less, a, out=k)
+            k += 1.0
+            less *= a * (1.0 - a)
+            if one is not None:
+                k[one], less[one] = math.sqrt(1.0 - a), -0.5 * a * math.sqrt(1.0 - a)
+            less /= k
+            if not self.categorical[j]:
+                tail *= a / 3.0
+                tail /= k
+                if one is not None:
+                    tail[one] = 0.0
+        return factors, by_share, by_length
+
+
+def _hamiltonian(task: _Task, best: FloatArray, draws: int, rng: np.random.Generator) -> list[FloatArray]:
+    """Draws of theta, starting at the mode, in coordinates whitened by the curvature there (Neal 2011)."""
+    root = _whitening(task, best)
+    low, high = task.bounds
+
+    def loss(z: FloatArray) -> tuple[float, FloatArray]:
+        theta = best + root @ z
+        if np.any(theta < low - 2) or np.any(theta > high + 2):
+            return math.inf, np.zeros_like(z)
+        value, gradient = task.loss(theta)
+        return value, root.T @ gradient
+
+    z = np.zeros_like(best)
+    value, gradient = loss(z)
+    kept = []
+    for _ in range(draws):
+        start = (z, value, gradient)
+        momentum = rng.standard_normal(len(z))
+        energy = value + 0.5 * momentum @ momentum
+        step = rng.uniform(0.35, 0.65)
+        for _ in range(HMC_STEPS):
+            momentum = momentum - 0.5 * step * gradient
+            z = z + step * momentum
+            value, gradient = loss(z)
+            if not math.isfinite(value) or value >= 1e9:
+                value = math.inf
+                break
+            momentum = momentum - 0.5 * step * gradient
+        if not math.log(rng.random()) < energy - value - 0.5 * momentum @ momentum:
+            z, value, gradient = start
+        kept.append(best + root @ z)
+    return kept
+
+
+HMC_STEPS = 3
+
+
+def _whitening(task: _Task, best: FloatArray) -> FloatArray:
+    """A root of the inverse Hessian at `best` (t, t); directions flatter than the prior get the prior's width."""
+    sd = task.prior[1]
+    hessian = np.empty((len(best), len(best)))
+    base = task.loss(best)[1]
+    for i in range(len(best)):
+        shifted = best.copy()
+        shifted[i] += 0.05 * sd[i]
+        hessian[i] = (task.loss(shifted)[1] - base) / (0.05 * sd[i])
+    scaled = 0.5 * (hessian + hessian.T) * sd[:, None] * sd[None, :]  # identity where only the prior speaks
+    values, vectors = np.linalg.eigh(scaled)
+    return sd[:, None] * vectors / np.sqrt(np.maximum(values, 1.0))
+
+
+def _solve(lower: FloatArray, b: FloatArray, *, transposed: bool = False) -> FloatArray:
+    """L^-1 b or L^-T b."""
+    from scipy.linalg import solve_triangular
+
+    return np.asarray(solve_triangular(lower, b, lower=True, trans=1 if transposed else 0, check_finite=False))
