@@ -107,7 +107,9 @@ def test_levels_of_a_log_parameter_are_even_in_the_logarithm():
 
 
 def test_levels_by_name_as_numbers_or_values():
-    space = Space({"lr": Float(0.0, 1.0), "drop": Float(0.0, 0.6), "units": Int(1, 9), "act": Categorical(["a", "b", "c"])})
+    space = Space(
+        {"lr": Float(0.0, 1.0), "drop": Float(0.0, 0.6), "units": Int(1, 9), "act": Categorical(["a", "b", "c"])}
+    )
     grid = Grid(levels={"lr": [0.1, 0.7, 0.1], "drop": 1, "units": 3, "act": ["c", "a"]})
 
     params = space.decode(grid.suggest(grid.init(space, 0), none(space), 100, RNG))
@@ -173,8 +175,25 @@ def test_exclusive_branches_cost_their_cells_not_their_product():
 
 @pytest.mark.parametrize(
     ("levels", "message"),
-    [(0, "at least 1"), (True, "at least 1"), ({"lr": []}, "'lr'"), ({"lr": "many"}, "'lr'"), ({"lx": 5}, "'lx'.*'lr'")],
+    [
+        (0, "at least 1"),
+        (True, "at least 1"),
+        ({"lr": []}, "'lr'"),
+        ({"lr": "many"}, "'lr'"),
+        ({"lx": 5}, "'lx'.*'lr'"),
+    ],
 )
 def test_wrong_levels_are_refused(levels, message):
     with pytest.raises(InputError, match=message):
         Grid(levels=levels).init(Space({"lr": Float(0.0, 1.0)}), 0)
+
+
+def test_a_list_of_dicts_has_the_cells_of_scikit_learns_parameter_grid():
+    from sklearn.model_selection import ParameterGrid
+
+    dicts = [{"kernel": ["rbf"], "C": [1, 10]}, {"kernel": ["linear"], "C": [1, 10, 100], "shrinking": [True, False]}]
+    space = Space(dicts)
+
+    cells = space.decode(Grid().suggest(Grid().init(space, 0), none(space), 100, RNG))
+
+    assert sorted(map(config_key, cells)) == sorted(map(config_key, ParameterGrid(dicts)))

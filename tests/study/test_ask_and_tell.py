@@ -212,3 +212,15 @@ def test_to_pandas_has_a_row_a_trial():
 def test_bad_arguments_are_named(keywords, text):
     with pytest.raises(InputError, match=text):
         study(**keywords)
+
+
+def test_a_study_survives_pickle_and_goes_on():
+    import pickle
+
+    s = study(sampler="tpe")
+    for i in range(12):
+        s.tell(s.ask(), float(i))
+    copy = pickle.loads(pickle.dumps(s))
+    assert copy.ask().params == s.ask().params
+    copy.tell(12, 0.5)
+    assert [t.state for t in s.trials].count("running") == 1

@@ -6,11 +6,10 @@ import signal
 import pytest
 import trimtab as tt
 
-HERE = os.getpid()
 SPACE = {"x": tt.Float(0.0, 1.0), "k": tt.Int(1, 9)}
 
 
-def die(parent=HERE):
+def die(parent):
     """Kill this worker process the hard way; never the tests' own process."""
     if os.getpid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -35,9 +34,11 @@ def test_closures_run_in_worker_processes():
 
 
 def test_a_killed_worker_costs_its_own_trial_only():
+    here = os.getpid()
+
     def objective(trial):
         if trial.number in (1, 4):
-            die()
+            die(here)
         return trial["x"]
 
     study = run(objective, 10)
@@ -47,11 +48,13 @@ def test_a_killed_worker_costs_its_own_trial_only():
 
 
 def test_retries_run_a_lost_trial_again(tmp_path):
+    here = os.getpid()
+
     def objective(trial, folder=str(tmp_path)):
         mark = os.path.join(folder, str(trial.number))
         if trial.number == 2 and not os.path.exists(mark):
             open(mark, "w").close()
-            die()
+            die(here)
         return trial["x"]
 
     study = run(objective, 6, retries=1)

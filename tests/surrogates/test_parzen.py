@@ -109,7 +109,7 @@ def test_bandwidth_narrows_with_points_and_keeps_its_floor(d):
 
 
 def test_without_points_it_is_the_prior():
-    parzen = Parzen.fit([Axis.categorical(4)], np.empty((0, 1)))
+    parzen = Parzen.fit([Axis.categorical(4)], np.empty((0, 1)), weights=np.empty(0))
 
     assert_allclose(parzen.log_density(Axis.categorical(4).levels[:, None]), np.log(0.25))
     assert set(parzen.sample(200, np.random.default_rng(6))[:, 0]) == set(Axis.categorical(4).levels)

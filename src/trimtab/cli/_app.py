@@ -1,6 +1,7 @@
 """The group of commands: what `trimtab` itself says, and what becomes of errors.
 
-Exit codes: 0 done; 1 something failed; 2 the input is wrong; 130 interrupted. No traceback unless TRIMTAB_DEBUG=1 asks for it.
+Exit codes: 0 done; 1 something failed; 2 the input is wrong; 130 interrupted. No traceback unless TRIMTAB_DEBUG=1
+asks for it.
 """
 
 from __future__ import annotations
@@ -42,13 +43,17 @@ class _Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(f"trimtab.cli._{name}"), name)
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         import difflib
 
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
             close = difflib.get_close_matches(args[0], _COMMANDS, n=1)
             meant = f" Did you mean {close[0]!r}?" if close else ""
-            raise click.UsageError(f"There is no command {clean(args[0])!r}.{meant} Commands: {', '.join(_COMMANDS)}.", ctx)
+            raise click.UsageError(
+                f"There is no command {clean(args[0])!r}.{meant} Commands: {', '.join(_COMMANDS)}.", ctx
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -76,7 +81,8 @@ class _Commands(click.Group):
                 raise
             _print_error(
                 f"{type(error).__name__}: {error}\n"
-                "This is not meant to happen. TRIMTAB_DEBUG=1 in the environment shows where; please report it with the output of `trimtab doctor`."
+                "This is not meant to happen. TRIMTAB_DEBUG=1 in the environment shows where; please report it "
+                "with the output of `trimtab doctor`."
             )
             ctx.exit(1)
 
@@ -95,7 +101,10 @@ def _print_any_text() -> None:
 
 
 def _stop_politely() -> None:
-    """`kill` and a closed terminal end the process as Ctrl-C does: programs that a trial started are stopped, the trial is handed back."""
+    """`kill` and a closed terminal end the process as Ctrl-C does:
+
+    programs that a trial started are stopped, the trial is handed back.
+    """
 
     def interrupt(signum: int, frame: object) -> None:
         raise KeyboardInterrupt

@@ -1,6 +1,7 @@
 """A program as objective: started once a trial, its result read from its standard output.
 
-The result is the last line that is a JSON number, or a JSON object with the objective's key. No such line, an exit code other than 0
+The result is the last line that is a JSON number, or a JSON object with the objective's key. No such line, an exit
+code other than 0
 or too much time: the trial has failed, with the end of the program's standard error as the reason.
 
 The program is the leader of a process group of its own, and the whole group is ended with it.
@@ -39,7 +40,8 @@ class Command:
     """Objective that runs `arguments` (see `_template`).
 
     key: of the objective in a JSON object. timeout: seconds that one trial may take, None for no limit.
-    The program finds all hyperparameters as JSON in the environment variable TRIMTAB_PARAMS too, and the trial's number in TRIMTAB_TRIAL.
+    The program finds all hyperparameters as JSON in the environment variable TRIMTAB_PARAMS too, and the trial's
+    number in TRIMTAB_TRIAL.
     """
 
     arguments: tuple[str, ...]
@@ -68,9 +70,14 @@ class Command:
         try:
             stopped = self._wait(program, output, trial)
         finally:
-            _end(program)
-            output.join(_GRACE)
-            errors.join(_GRACE)
+            if program.poll() is None:
+                _stop(program)
+            for reader in (output, errors):
+                reader.join(_GRACE / 10)
+            if output.is_alive() or errors.is_alive():  # children of the program hold its pipes
+                _signal(program, "SIGKILL")
+                output.join(_GRACE)
+                errors.join(_GRACE)
         if stopped:
             raise CommandFailed(f"{stopped}{errors.shown()}")
         if program.returncode != 0:
@@ -95,13 +102,12 @@ class Command:
                 return f"Stopped: it took longer than timeout = {self.timeout:g} seconds."
 
 
-def _end(program: subprocess.Popen[bytes]) -> None:
+def _stop(program: subprocess.Popen[bytes]) -> None:
     """Nothing of the program's process group lives on. Asked first, then killed."""
-    if program.poll() is None:
-        _signal(program, "SIGTERM")
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            program.wait(_GRACE)
-    _signal(program, "SIGKILL")  # also the program's own children, which may outlive it
+    _signal(program, "SIGTERM")
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        program.wait(_GRACE)
+    _signal(program, "SIGKILL")  # also children that did not listen
     program.wait()
 
 
@@ -165,7 +171,10 @@ class _Output(threading.Thread):
         wanted = f'Its last line should be a number, or JSON such as {{"{self._key}": 0.25}}'
         if self._keys is not None:
             keys = ", ".join(map(repr, self._keys[:10])) or "no key"
-            return f"The command printed no result. {wanted}; its last JSON object has {keys}. Set [objective] value = the key that holds a number."
+            return (
+                f"The command printed no result. {wanted}; its last JSON object has {keys}. "
+                "Set [objective] value = the key that holds a number."
+            )
         got = f"it printed {self._last!r} last" if self._last else "it printed nothing on standard output"
         return f"The command printed no result. {wanted}; {got}."
 

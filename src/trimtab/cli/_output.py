@@ -1,6 +1,7 @@
 """What the commands print: texts and tables for people, one JSON document for programs.
 
-Names and messages come from files that anybody may have written: `clean` shows their control characters instead of obeying them,
+Names and messages come from files that anybody may have written: `clean` shows their control characters instead of
+obeying them,
 and nothing of them is read as markup.
 """
 
@@ -11,12 +12,27 @@ import math
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import numpy as np
 
-__all__ = ["clean", "note", "number", "plain", "print_json", "print_table", "say", "seconds", "value_text"]
+if TYPE_CHECKING:
+    from trimtab.sensitivity import Result
+
+__all__ = [
+    "clean",
+    "note",
+    "number",
+    "plain",
+    "print_json",
+    "print_result",
+    "print_table",
+    "say",
+    "say_wrapped",
+    "seconds",
+    "value_text",
+]
 
 _PIPE_WIDTH = 10_000  # where nobody looks at a screen, nothing is wrapped or cut
 
@@ -81,9 +97,17 @@ def print_json(document: object) -> None:
 
 
 def print_table(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = (), indent: int = 2, title: str = ""
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    indent: int = 2,
+    title: str = "",
 ) -> None:
-    """An aligned table. right: columns that are aligned on the right. Cells are plain text and wrap on a narrow terminal."""
+    """An aligned table.
+
+    right: columns that are aligned on the right. Cells are plain text and wrap on a narrow terminal.
+    """
     from rich import box
     from rich.console import Console
     from rich.padding import Padding
@@ -98,8 +122,27 @@ def print_table(
         table.add_column(Text(clean(name)), justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*(Text(clean(cell)) for cell in row))
-    Console(file=sys.stdout, width=_width(), highlight=False, markup=False, emoji=False).print(Padding(table, (0, 0, 0, indent), expand=False))
+    console = Console(file=sys.stdout, width=_width(), highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        console.print(Padding(table, (0, 0, 0, indent), expand=False))
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def _width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPE_WIDTH
+
+
+def say_wrapped(text: str, *, indent: int = 0, bold: bool = False) -> None:
+    """A sentence on standard output, broken between words where a terminal ends."""
+    say(click.wrap_text(text, _width(), " " * indent, " " * indent), bold=bold)
+
+
+def print_result(result: Result) -> None:
+    """An analysis: its title, its table, its remarks."""
+    say_wrapped(clean(result.title()), bold=True)
+    rows = result.shown()
+    columns = list(rows[0]) if rows else result.columns()
+    print_table(columns, [list(row.values()) for row in rows])
+    for remark in result.remarks():
+        say_wrapped(clean(remark), indent=2)

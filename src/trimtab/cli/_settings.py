@@ -48,10 +48,13 @@ _WORDS = {str: "a text", int: "a whole number", float: "a number", list: "a list
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What to tune and how. The fields of [study] mean what they mean in `trimtab.minimize`; n_trials counts all trials of the study.
+    """What to tune and how. The fields of [study] mean what they mean in `trimtab.minimize`; n_trials counts all
+    trials of the study.
 
-    command: arguments with placeholders, or None. function: "module:function", or None. value: key of the objective in a line of JSON.
-    trial_timeout: seconds that one command may take, or None. folder: where the file lies (functions are looked for there too).
+    command: arguments with placeholders, or None. function: "module:function", or None. value: key of the objective
+    in a line of JSON.
+    trial_timeout: seconds that one command may take, or None. folder: where the file lies (functions are looked for
+    there too).
     """
 
     space: Space
@@ -97,7 +100,10 @@ def _settings(document: Mapping[str, Any], path: Path) -> Settings:
     objective = _table(document, "objective", _OBJECTIVE)
     space = document.get("space")
     if not isinstance(space, Mapping) or not space:
-        raise InputError("the table [space] is missing or empty. It needs a line for each hyperparameter: lr = {type = \"float\", low = 1e-4, high = 1e-1}")
+        raise InputError(
+            "the table [space] is missing or empty. It needs a line for each hyperparameter: "
+            'lr = {type = "float", low = 1e-4, high = 1e-1}'
+        )
     if "command" in objective and "function" in objective:
         raise InputError("[objective] has both command and function. Keep one of them.")
     if study.get("direction", "minimize") not in ("minimize", "maximize"):
@@ -137,7 +143,9 @@ def _words(command: object) -> tuple[str, ...]:
         try:
             words = shlex.split(command)
         except ValueError as error:
-            raise InputError(f"[objective] command: {error} in {command!r}. Close the quotes, or write a list of arguments.") from None
+            raise InputError(
+                f"[objective] command: {error} in {command!r}. Close the quotes, or write a list of arguments."
+            ) from None
     else:
         assert isinstance(command, list)
         for word in command:

@@ -1,12 +1,12 @@
 """The table [space] of a settings file becomes a Space.
 
-    lr = {type = "float", low = 1e-4, high = 1e-1, log = true}      type: float, int, categorical or constant
-    units = {type = "int", low = 16, high = 256, step = 16}
-    size = {type = "categorical", choices = ["s", "m", "l"], ordered = true}
-    activation = ["relu", "tanh"]                                   a list: choices
-    epochs = 20                                                     a plain value: a constant
-    momentum = {type = "float", low = 0.5, high = 0.99, when = {solver = "sgd"}}
-    constraints = ["units * lr < 10"]                               a reserved name
+lr = {type = "float", low = 1e-4, high = 1e-1, log = true}      type: float, int, categorical or constant
+units = {type = "int", low = 16, high = 256, step = 16}
+size = {type = "categorical", choices = ["s", "m", "l"], ordered = true}
+activation = ["relu", "tanh"]                                   a list: choices
+epochs = 20                                                     a plain value: a constant
+momentum = {type = "float", low = 0.5, high = 0.99, when = {solver = "sgd"}}
+constraints = ["units * lr < 10"]                               a reserved name
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from trimtab.space import Categorical, Constant, Float, Int, Space
 
 __all__ = ["space_of"]
 
-_KINDS: dict[str, tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = {  # type -> class, needed keys, optional keys
+_KINDS: dict[
+    str, tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]
+] = {  # type -> class, needed keys, optional keys
     "float": (Float, ("low", "high"), ("log", "step", "when")),
     "int": (Int, ("low", "high"), ("log", "step", "when")),
     "categorical": (Categorical, ("choices",), ("ordered", "labels", "when")),
@@ -54,7 +56,9 @@ def _parameter(name: str, entry: Any) -> Any:
         if key not in ("type", *needed, *optional):
             close = difflib.get_close_matches(key, (*needed, *optional), n=1)
             meant = f" Did you mean {close[0]!r}?" if close else ""
-            raise InputError(f"[space] {name} has the unknown key {key!r}.{meant} A {kind} takes: {', '.join((*needed, *optional))}.")
+            raise InputError(
+                f"[space] {name} has the unknown key {key!r}.{meant} A {kind} takes: {', '.join((*needed, *optional))}."
+            )
     for key in needed:
         if key not in entry:
             raise InputError(f"[space] {name} needs {key} =. A {kind} takes: {', '.join((*needed, *optional))}.")

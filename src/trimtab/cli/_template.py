@@ -1,6 +1,8 @@
-"""A command with placeholders, filled for one trial. No shell takes part: an argument stays one argument, whatever its value holds.
+"""A command with placeholders, filled for one trial. No shell takes part: an argument stays one argument, whatever
+its value holds.
 
-    --lr {lr}          the value of hyperparameter lr: texts as they are, everything else as JSON (0.001, 32, true, [50, 100])
+    --lr {lr}          the value of hyperparameter lr: texts as they are, everything else as JSON (0.001, 32, true,
+    [50, 100])
     {trial}            the number of the trial, unless a hyperparameter has that name
     {{ and }}          braces
 
@@ -28,7 +30,10 @@ def placeholders(argument: str) -> list[str]:
     names = []
     for match in _TOKEN.finditer(argument):
         if match[0] in "{}":
-            raise InputError(f"The command's argument {argument!r} has a single {match[0]!r}. Write {{{{ and }}}} for braces that are no placeholder.")
+            raise InputError(
+                f"The command's argument {argument!r} has a single {match[0]!r}. Write {{{{ and }}}} for braces "
+                f"that are no placeholder."
+            )
         if match[1] is not None:
             names.append(match[1])
     return names
@@ -41,7 +46,8 @@ def check_template(command: Sequence[str], known: Collection[str]) -> set[str]:
         close = difflib.get_close_matches(name, known, n=1)
         meant = f" Did you mean {{{close[0]}}}?" if close else ""
         raise InputError(
-            f"The command uses {{{name}}}, which is no hyperparameter of [space].{meant} There are: {', '.join(known)}. "
+            f"The command uses {{{name}}}, which is no hyperparameter of [space].{meant} There are: "
+            f"{', '.join(known)}. "
             "For braces that are no placeholder write {{ and }}."
         )
     return used

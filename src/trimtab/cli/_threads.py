@@ -1,6 +1,8 @@
-"""Executor for programs: a thread waits for each. The programs are the processes; worker processes around them would only cost.
+"""Executor for programs: a thread waits for each. The programs are the processes; worker processes around them would
+only cost.
 
-Unlike `executors.Serial`, an interruption reaches a running program at once: `stop` makes trial.should_stop() true, and the
+Unlike `executors.Serial`, an interruption reaches a running program at once: `stop` makes trial.should_stop() true,
+and the
 objective (`_command.Command`) asks that all the time.
 """
 
@@ -40,7 +42,9 @@ class Threads:
     def submit(self, trial: Trial) -> None:
         """See `Executor.submit`."""
         if self._objective is None or len(self._running) >= self.capacity:
-            raise StudyError(f"Trial {trial.number} cannot be submitted: not started, or {self.capacity} trials are running.")
+            raise StudyError(
+                f"Trial {trial.number} cannot be submitted: not started, or {self.capacity} trials are running."
+            )
         thread = threading.Thread(target=self._evaluate, args=(self._objective, trial), daemon=True)
         self._running[trial.number] = thread
         thread.start()

@@ -11,7 +11,10 @@ __all__ = ["executor_of"]
 
 
 def executor_of(workers: int = 1, executor: Executor | None = None) -> Executor:
-    """`executor` if there is one; else this process for one worker, and as many processes for more. InputError for anything else."""
+    """`executor` if there is one; else this process for one worker, and as many processes for more.
+
+    InputError for anything else.
+    """
     if isinstance(workers, bool) or not hasattr(workers, "__index__") or workers.__index__() < 1:
         raise InputError(f"workers must be a whole number from 1, got {workers!r}. 1 evaluates in this process.")
     if executor is None:

@@ -13,7 +13,10 @@ __all__ = ["evaluate"]
 
 
 def evaluate(objective: Objective, trial: Trial, *, interruptible: bool = True) -> Outcome:
-    """The outcome of objective(trial), whatever it raises. interruptible: KeyboardInterrupt passes instead (the user's Ctrl-C)."""
+    """The outcome of objective(trial), whatever it raises.
+
+    interruptible: KeyboardInterrupt passes instead (the user's Ctrl-C).
+    """
     begun = time.perf_counter()
     try:
         returned = objective(trial)

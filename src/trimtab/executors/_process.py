@@ -20,11 +20,20 @@ __all__ = ["Process", "threads_per_worker"]
 
 _PROGRAM = str(Path(__file__).with_name("_worker.py"))
 _TAIL = 4000  # characters of standard error that are kept for an error message
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
 
 
 class Process:
-    """trial: what it evaluates, None if idle. begun: whether it said that the evaluation began. since: when the trial was handed over."""
+    """trial: what it evaluates, None if idle.
+
+    begun: whether it said that the evaluation began. since: when the trial was handed over.
+    """
 
     def __init__(self, objective: bytes, threads: int) -> None:
         self.trial: Trial | None = None
@@ -32,7 +41,7 @@ class Process:
         self.since = 0.0
         self.pipe, far_end = connection.Pipe()
         try:
-            self._process: subprocess.Popen[bytes] = subprocess.Popen(
+            self._process: subprocess.Popen[Any] = subprocess.Popen(
                 [sys.executable, *subprocess._args_from_interpreter_flags(), _PROGRAM, str(far_end.fileno())],  # type: ignore[attr-defined]
                 env=_environment(threads),
                 stdin=subprocess.DEVNULL,
@@ -45,7 +54,7 @@ class Process:
         self.pid = self._process.pid
         self._errors = _Copier(self._process.stderr, "stderr")
         self._prints = _Copier(self._process.stdout, "stdout")
-        setup = {"path": sys.path, "argv": sys.argv, "folder": _folder(), "parent": os.getpid(), "objective": objective}
+        setup = {"path": sys.path, "argv": sys.argv, "folder": _folder(), "objective": objective}
         self._send(setup)
 
     def hand_over(self, trial: Trial, packed: bytes) -> None:
@@ -124,7 +133,7 @@ class Process:
 class _Copier:
     """Copies what a worker prints to this process's stream, where notebooks, progress bars and tests see it."""
 
-    def __init__(self, source: IO[bytes] | None, name: str) -> None:
+    def __init__(self, source: IO[Any] | None, name: str) -> None:
         assert source is not None
         self.tail = ""
         self._source = source

@@ -1,7 +1,8 @@
 """Evaluates in processes of this machine, each started from a fresh interpreter (no fork), each replaceable.
 
-`concurrent.futures` and loky give up their whole pool when one process dies; here a death costs the trial that it evaluated.
-The objective travels by cloudpickle: lambdas, closures, notebook cells and functions of a script work, without `if __name__ == "__main__"`.
+`concurrent.futures` and loky give up their whole pool when one process dies; here a death costs the trial that it
+evaluated. The objective travels by cloudpickle: lambdas, closures, notebook cells and functions of a script work,
+without `if __name__ == "__main__"`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from trimtab.records import Channel, Trial
 
 __all__ = ["Processes"]
 
-_POLL = 0.5  # seconds between two looks at processes whose death the pipe may not show, as a process they started holds its other end
+_POLL = 0.5  # seconds between two looks at who is alive: the pipe may not show it, if a grandchild holds its other end
 _GRACE = 1.0  # seconds between "please end" and kill
 _STARTS = 3  # deaths in a row before the objective begins, after which starting another is hopeless
 
@@ -42,6 +43,9 @@ class Processes:
 
     def start(self, objective: Objective, channel: Channel) -> None:
         """See `Executor.start`. InputError for an objective that cannot be copied to another process."""
+        if self._busy:
+            raise StudyError("start() was called while trials are running; stop() first.")
+        self.stop()  # idle workers hold the objective of before
         self._objective = _packed(objective, f"The objective {getattr(objective, '__qualname__', repr(objective))}")
         self._channel = channel
         self._failed_starts = 0
@@ -51,11 +55,16 @@ class Processes:
         if self._objective is None:
             raise StudyError("submit() needs start(objective, channel) first.")
         if len(self._busy) >= self.capacity:
-            raise StudyError(f"{self.capacity} trials are running already; wait() before submitting trial {trial.number}.")
+            raise StudyError(
+                f"{self.capacity} trials are running already; wait() before submitting trial {trial.number}."
+            )
         self._hand_over(trial)
 
     def wait(self, timeout: float | None = None) -> list[Outcome]:
-        """See `Executor.wait`. InputError if the objective cannot be imported by a worker, WorkerError if none can start."""
+        """See `Executor.wait`.
+
+        InputError if the objective cannot be imported by a worker, WorkerError if none can start.
+        """
         deadline = None if timeout is None else time.monotonic() + timeout
         while self._busy:
             left = _POLL if deadline is None else min(_POLL, max(0.0, deadline - time.monotonic()))
@@ -155,7 +164,8 @@ class Processes:
         self._failed_starts += 1
         if self._failed_starts >= _STARTS:
             raise WorkerError(
-                f"{_STARTS} worker processes in a row died before they began to evaluate; the last: {worker.obituary()}\n"
+                f"{_STARTS} worker processes in a row died before they began to evaluate; the last: "
+                f"{worker.obituary()}\n"
                 "Use workers=1 to see what happens in this process."
             )
         self._workers.remove(worker)
@@ -172,7 +182,8 @@ def _packed(thing: Any, name: str) -> bytes:
     except Exception as error:
         raise InputError(
             f"{name} cannot be sent to a worker process: {type(error).__name__}: {error}. "
-            "Make what cannot be copied (locks, open files, connections, GPU handles) inside the objective, or use workers=1."
+            "Make what cannot be copied (locks, open files, connections, GPU handles) inside the objective, or use "
+            "workers=1."
         ) from error
     return packed
 

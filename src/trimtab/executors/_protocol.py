@@ -21,8 +21,8 @@ class Outcome:
     value: what the objective returned, as a float; NaN and infinities are passed on. None where it raised or was lost.
     seconds: time of the evaluation, also of a lost one.
     error: the traceback, or why the trial was lost.
-    exception: what the objective raised; None where the trial was lost. From a worker process: a copy, or a `WorkerError` that bears its
-        name and text where it cannot be copied.
+    exception: what the objective raised; None where the trial was lost. From a worker process: a copy, or a
+        `WorkerError` that bears its name and text where it cannot be copied.
     mro: dotted names of the exception's class and its bases, from the class itself to "builtins.object".
     lost: the evaluation did not end by itself: its worker died.
     """

@@ -32,11 +32,16 @@ class Serial:
         if self._objective is None:
             raise StudyError("submit() needs start(objective, channel) first.")
         if self._trial is not None:
-            raise StudyError(f"Trial {self._trial.number} is running; wait() for it before submitting trial {trial.number}.")
+            raise StudyError(
+                f"Trial {self._trial.number} is running; wait() for it before submitting trial {trial.number}."
+            )
         self._trial = Trial(trial.number, trial.params, channel=self._channel)
 
     def wait(self, timeout: float | None = None) -> list[Outcome]:
-        """Evaluates the submitted trial; `timeout` cannot interrupt it. KeyboardInterrupt passes: then `stop` names the trial."""
+        """Evaluates the submitted trial; `timeout` cannot interrupt it.
+
+        KeyboardInterrupt passes: then `stop` names the trial.
+        """
         if self._objective is None or self._trial is None:
             return []
         outcome = evaluate(self._objective, self._trial)

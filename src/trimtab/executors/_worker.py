@@ -2,8 +2,10 @@
 
 Run as a file (see `_process`), not as a module: `trimtab` can be imported only once the study's sys.path has arrived.
 
-    from the study   first a dict (path, argv, folder, parent, objective), then (number, params) for each trial, and True or False for each "ask"
-    to the study     ("begun",)  ("report", step, value)  ("ask",)  ("ended", value, seconds, error, exception, mro)  ("broken", why)
+    from the study   a dict (path, argv, folder, objective) first; (number, params) for each trial;
+                     True or False for each "ask"
+    to the study     ("begun",)  ("report", step, value)  ("ask",)  ("broken", why)
+                     ("ended", value, seconds, error, exception, mro)
 
 A thread reads the pipe, so that a worker whose study died ends too, also in the middle of an evaluation.
 """
@@ -54,12 +56,13 @@ class Pipe:
             self.send("ask")
             return self._answers.get()
 
-    def listen(self, parent: int) -> None:
+    def listen(self) -> None:
         """Sort what comes, until the study is gone."""
+        parent = os.getppid()
         try:
             while True:
                 while not self._ends.poll(1.0):
-                    if hasattr(os, "getppid") and os.getppid() != parent:  # a fork of the study may keep its end open
+                    if os.getppid() != parent:  # the study died, and a fork of it keeps its end of the pipe open
                         raise EOFError
                 message = self.receive()
                 if isinstance(message, bool):
@@ -86,7 +89,7 @@ def main() -> None:
     sys.path[:], sys.argv[:] = setup["path"], setup["argv"]
     if os.path.isdir(setup["folder"]):
         os.chdir(setup["folder"])
-    threading.Thread(target=pipe.listen, args=(setup["parent"],), daemon=True).start()
+    threading.Thread(target=pipe.listen, daemon=True).start()
     try:
         objective = pickle.loads(setup["objective"])
     except BaseException:
@@ -121,7 +124,9 @@ def pack(error: BaseException | None) -> bytes | None:
 
     try:
         packed: bytes = cloudpickle.dumps(error)
-        pickle.loads(packed)  # some can be packed and not unpacked: an __init__ with other arguments than it hands to its base
+        pickle.loads(
+            packed
+        )  # some can be packed and not unpacked: an __init__ with other arguments than it hands to its base
     except Exception:
         return None
     return packed

@@ -1,6 +1,6 @@
 """Arrays in, arrays out: mathematics that knows nothing of studies."""
 
-from trimtab.numerics._arrays import BoolArray, FloatArray, IntArray
+from trimtab.numerics._arrays import BoolArray, ByteArray, FloatArray, IntArray
 from trimtab.numerics._kernel_integrals import column_rule, gauss_legendre
 from trimtab.numerics._qmc import sobol_points
 from trimtab.numerics._truncated_normal import (
@@ -13,6 +13,7 @@ from trimtab.numerics._warps import WARPS, half_rank_log, log_slope, rank_normal
 __all__ = [
     "WARPS",
     "BoolArray",
+    "ByteArray",
     "FloatArray",
     "IntArray",
     "column_rule",

@@ -108,7 +108,8 @@ def _robust_scale(y: FloatArray) -> FloatArray:
     width = high - low
     if width <= 1e-8:  # most values tied
         width = np.mean(np.abs(t)) if t.any() else 1.0
-    return np.clip(t / width, -1e8, 1e8)
+    clipped: FloatArray = np.clip(t / width, -1e8, 1e8)
+    return clipped
 
 
 def _normal_scores(y: FloatArray) -> FloatArray:
@@ -135,7 +136,8 @@ def _log_warp(y: FloatArray) -> FloatArray:
     if not y.size or np.ptp(y) <= 0.0:
         return np.zeros_like(y)
     u = (y - y.min()) / np.ptp(y)
-    return np.log1p(u * (LOG_WARP - 1.0)) / np.log(LOG_WARP)
+    stretched: FloatArray = np.log1p(u * (LOG_WARP - 1.0)) / np.log(LOG_WARP)
+    return stretched
 
 
 def _power(y: FloatArray, lam: float) -> FloatArray:

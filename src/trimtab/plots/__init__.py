@@ -1,1 +1,41 @@
+"""Figures. `<name>(study)` draws, `<name>_data(study)` gives its numbers; a ready analysis serves as well.
 
+plotly is imported when the first figure is drawn.
+"""
+
+from trimtab.plots._failures import FailuresData, failures, failures_data
+from trimtab.plots._gradient import GradientData, gradient, gradient_data
+from trimtab.plots._history import HistoryData, history, history_data
+from trimtab.plots._interactions import InteractionsData, interactions, interactions_data
+from trimtab.plots._one_at_a_time import OneAtATimeData, Panel, one_at_a_time, one_at_a_time_data
+from trimtab.plots._parallel_coordinates import ParallelData, parallel_coordinates, parallel_coordinates_data
+from trimtab.plots._sensitivity import SensitivityData, sensitivity, sensitivity_data
+from trimtab.plots._tornado import TornadoData, tornado, tornado_data
+
+__all__ = [
+    "FailuresData",
+    "GradientData",
+    "HistoryData",
+    "InteractionsData",
+    "OneAtATimeData",
+    "Panel",
+    "ParallelData",
+    "SensitivityData",
+    "TornadoData",
+    "failures",
+    "failures_data",
+    "gradient",
+    "gradient_data",
+    "history",
+    "history_data",
+    "interactions",
+    "interactions_data",
+    "one_at_a_time",
+    "one_at_a_time_data",
+    "parallel_coordinates",
+    "parallel_coordinates_data",
+    "sensitivity",
+    "sensitivity_data",
+    "tornado",
+    "tornado_data",
+]

@@ -1,4 +1,4 @@
-"""The range and scale on which objective values are shown: logarithmic where they span decades, without the far outliers."""
+"""Range and scale on which objective values are shown: logarithmic where they span decades, without far outliers."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Frame:
         return np.clip((v - a) / (b - a), 0.0, 1.0)
 
 
-def frame_of(value: FloatArray, direction: str) -> Frame:
-    """The frame for finite objective values in the user's sign (n,)."""
+def frame_of(value: FloatArray, direction: str, *, every: bool = False) -> Frame:
+    """The frame for finite objective values in the user's sign (n,). every: keep outliers in the frame."""
     v = np.asarray(value, dtype=float)
     v = np.clip(v[np.isfinite(v)], -1e300, 1e300)
     if not len(v):
@@ -54,9 +54,11 @@ def frame_of(value: FloatArray, direction: str) -> Frame:
     better = t if direction == "maximize" else -t
     low, middle, high = np.quantile(better, [0.25, 0.5, 0.75])
     far = low - _FAR * max(float(high - low), float(better.max() - middle), 1e-12)
-    shown = better >= far
+    shown = (better >= far) | every
     kept = t[shown] if shown.sum() < len(t) else t
-    pad = 0.06 * float(kept.max() - kept.min()) or 0.5 * max(abs(float(kept.max())), 1e-9) * (0.2 if log else 0.1) + 1e-12
+    pad = (
+        0.06 * float(kept.max() - kept.min()) or 0.5 * max(abs(float(kept.max())), 1e-9) * (0.2 if log else 0.1) + 1e-12
+    )
     a, b = float(kept.min() - pad), float(kept.max() + pad)
     if log:
         a, b = float(np.exp(a)), float(np.exp(b))

@@ -1,4 +1,4 @@
-"""Gradient: posterior of the objective's slope along each numeric knob, at one configuration and averaged over the space."""
+"""Gradient: posterior of the objective's slope along each numeric knob, at one configuration and on average."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from trimtab.numerics import FloatArray
 from trimtab.plots._style import BLUE, INK, ORANGE, error_bar, figure, margins, message, shorten, small, text
-from trimtab.sensitivity import Gradient, gradient as analyse
+from trimtab.sensitivity import Gradient
+from trimtab.sensitivity import gradient as analyse
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -44,16 +45,22 @@ def gradient_data(source: object) -> GradientData:
     order = np.argsort(-size, kind="stable")
     names = tuple(result.parameters[j] for j in order)
     arrays = ("slope", "slope_low", "slope_high", "positive", "mean", "mean_low", "mean_high", "mean_positive")
-    return GradientData(names, *(getattr(result, a)[order] for a in arrays), result.scale, result.confidence)
+    ordered: dict[str, FloatArray] = {a: getattr(result, a)[order] for a in arrays}
+    return GradientData(names, **ordered, scale=result.scale, confidence=result.confidence)
 
 
 def gradient(source: object, *, most: int = 30) -> Figure:
-    """Two intervals a knob: a filled circle at the best configuration, an open square averaged over the space. most: knobs shown."""
+    """Two intervals a knob: a filled circle here (by default at the best), an open square averaged over the space.
+
+    most: knobs shown.
+    """
     data = gradient_data(source)
     if not len(data.parameters):
         return message("No slopes", "The space has no numeric knob; choices without an order have no slope.")
     if np.isnan([data.slope, data.mean]).all():
-        return message("Too little data for slopes", "More finished trials are needed before slopes can be told from noise.")
+        return message(
+            "Too little data for slopes", "More finished trials are needed before slopes can be told from noise."
+        )
     k = min(len(data.parameters), most)
     rows = np.arange(k)[::-1]
     names = [shorten(name, 26) for name in data.parameters[:k]]
@@ -61,12 +68,12 @@ def gradient(source: object, *, most: int = 30) -> Figure:
     here = {"symbol": "circle", "size": 10, "color": BLUE}
     average = {"symbol": "square-open", "size": 9, "color": ORANGE, "line": {"width": 2}}
     traces = [
-        _points(data, rows, "slope", data.positive, "at the best configuration", here, 0.14),
+        _points(data, rows, "slope", data.positive, "here: at the configuration analysed", here, 0.14),
         _points(data, rows, "mean", data.mean_positive, "averaged over the space", average, -0.18),
     ]
     layout = {
         "xaxis": {
-            "title": {"text": f"change of the objective over the knob's whole range ({data.scale} scale)"},
+            "title": {"text": f"change of the objective ({data.scale} scale)"},
             "zeroline": True,
             "zerolinecolor": INK,
             "zerolinewidth": 1.5,
@@ -78,7 +85,13 @@ def gradient(source: object, *, most: int = 30) -> Figure:
 
 
 def _points(
-    data: GradientData, rows: np.ndarray[Any, Any], which: str, positive: FloatArray, name: str, marker: dict[str, Any], offset: float
+    data: GradientData,
+    rows: np.ndarray[Any, Any],
+    which: str,
+    positive: FloatArray,
+    name: str,
+    marker: dict[str, Any],
+    offset: float,
 ) -> dict[str, Any]:
     k = len(rows)
     middle, low, high = (getattr(data, which + end)[:k] for end in ("", "_low", "_high"))
@@ -113,6 +126,6 @@ def _title(data: GradientData) -> str:
         if np.isfinite(p) and max(p, 1 - p) >= 0.95
     ]
     if not sure:
-        return "At the best configuration no slope has a certain sign, as it should be at an optimum."
+        return "Here no slope has a certain sign, as it should be at an optimum."
     shown = ", ".join(sure[:3]) + (f" and {len(sure) - 3} more" if len(sure) > 3 else "")
-    return f"At the best configuration the objective still {shown} (each at least 95 % sure)."
+    return f"From here the objective still {shown} (each at least 95 % sure)."

@@ -22,8 +22,9 @@ __all__ = ["HistoryData", "history", "history_data"]
 class HistoryData:
     """Ended trials in order of number; values in the user's sign.
 
-    number, value (n,): NaN where there is no value. finished, pruned, failed (n,). best_so_far (n,): NaN before the first finished trial.
-    improved (n,): trials that were better than all before. best: position of the best trial, None if none finished.
+    number, value (n,): NaN where there is no value. finished, pruned, failed (n,).
+    best_so_far (n,): NaN before the first finished trial. improved (n,): trials better than all before.
+    best: position of the best trial, None if none finished.
     """
 
     number: IntArray
@@ -69,9 +70,28 @@ def history(source: object) -> Figure:
     if data.best is not None:
         traces += _best(data)
     layout: dict[str, Any] = {
-        "xaxis": {"title": {"text": "trial"}, "showgrid": False, "zeroline": False, "anchor": "y2", "tickformat": "d", "nticks": 12},
-        "yaxis": {"title": {"text": f"objective ({data.direction})"}, "domain": [0.1, 1], "zeroline": False, **data.frame.axis},
-        "yaxis2": {"domain": [0, 0.06], "range": [0, 1], "showgrid": False, "zeroline": False, "ticks": "", "showticklabels": False},
+        "xaxis": {
+            "title": {"text": "trial"},
+            "showgrid": False,
+            "zeroline": False,
+            "anchor": "y2",
+            "tickformat": "d",
+            "nticks": 12,
+        },
+        "yaxis": {
+            "title": {"text": f"objective ({data.direction})"},
+            "domain": [0.1, 1],
+            "zeroline": False,
+            **data.frame.axis,
+        },
+        "yaxis2": {
+            "domain": [0, 0.06],
+            "range": [0, 1],
+            "showgrid": False,
+            "zeroline": False,
+            "ticks": "",
+            "showticklabels": False,
+        },
         "hovermode": "closest",
     }
     if data.failed.any():
@@ -146,4 +166,5 @@ def _title(data: HistoryData) -> str:
     outside = f" {data.frame.n_outside} much worse values lie outside the frame." if data.frame.n_outside else ""
     at, ended = int(data.number[data.best]), len(data.number)
     many = "trial" if ended == 1 else "trials"
-    return f"Best value {number(float(data.value[data.best]), 5)} at trial {at}, of {ended} {many} that ended.{lost}{outside}"
+    value = number(float(data.value[data.best]), 5)
+    return f"Best value {value} at trial {at}, of {ended} {many} that ended.{lost}{outside}"

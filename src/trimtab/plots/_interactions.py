@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trimtab.numerics import FloatArray
-from trimtab.plots._style import BLUES, MUTED, figure, margins, message, shorten, text
+from trimtab.plots._style import BLUES, INK, MUTED, figure, margins, message, shorten, text
 from trimtab.sensitivity import Interactions, Sensitivity, sobol
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ __all__ = ["InteractionsData", "interactions", "interactions_data"]
 
 @dataclass(frozen=True, eq=False)
 class InteractionsData:
-    """share, low, high: symmetric matrices (d, d), NaN on the diagonal and where not estimated. Knobs with the strongest pairs first."""
+    """share, low, high: symmetric matrices (d, d), NaN on the diagonal and where unknown. Strongest knobs first."""
 
     parameters: tuple[str, ...]
     share: FloatArray
@@ -43,12 +43,17 @@ def interactions_data(source: object) -> InteractionsData:
 
 
 def interactions(source: object, *, most: int = 12) -> Figure:
-    """Lower triangle of pair shares: the number in each cell, the interval in the hover. most: knobs shown, those with the strongest pairs."""
+    """Lower triangle of pair shares: the number in each cell, the interval in the hover.
+
+    most: knobs shown, those with the strongest pairs.
+    """
     data = interactions_data(source)
     if len(data.parameters) < 2:
         return message("No pairs to compare", "Interactions need at least two knobs.")
     if np.isnan(data.share).all():
-        return message("Too little data for interactions", "More finished trials are needed before pairs can be told apart.")
+        return message(
+            "Too little data for interactions", "More finished trials are needed before pairs can be told apart."
+        )
     k = min(len(data.parameters), most)
     below = np.tril(np.ones((k, k), dtype=bool), -1)[1:, :-1]
     share, low, high = (np.where(below, m[1:k, : k - 1], np.nan) for m in (data.share, data.low, data.high))
@@ -65,7 +70,8 @@ def interactions(source: object, *, most: int = 12) -> Figure:
         "ygap": 3,
         "showscale": False,
         "customdata": _hover(data, low, high, k),
-        "hovertemplate": "%{customdata[0]} and %{customdata[1]}<br>share %{z:.1%} [%{customdata[2]}, %{customdata[3]}]<extra></extra>",
+        "hovertemplate": "%{customdata[0]} and %{customdata[1]}<br>"
+        "share %{z:.1%} [%{customdata[2]}, %{customdata[3]}]<extra></extra>",
         "hoverongaps": False,
     }
     side = {"showgrid": False, "zeroline": False, "ticks": "", "tickvals": np.arange(k - 1)}
@@ -96,8 +102,10 @@ def _cells(share: FloatArray, low: FloatArray) -> list[dict[str, Any]]:
         value = share[i, j]
         shown = f"{100 * value:.0f} %" if value >= 0.005 else "0"
         shown = f"<b>{shown}</b>" if low[i, j] > 0.01 else shown
-        colour = "#ffffff" if value > 0.55 * top else MUTED
-        cells.append({"x": int(j), "y": int(i), "text": shown, "showarrow": False, "font": {"size": 12, "color": colour}})
+        colour = "#ffffff" if value > 0.55 * top else INK if value >= 0.005 else MUTED
+        cells.append(
+            {"x": int(j), "y": int(i), "text": shown, "showarrow": False, "font": {"size": 12, "color": colour}}
+        )
     return cells
 
 

@@ -63,7 +63,10 @@ def sensitivity_data(source: object) -> SensitivityData:
 
 
 def sensitivity(source: object, *, most: int = 40) -> Figure:
-    """Horizontal bars, strongest knob on top: hatched for total, solid for main, grey for knobs that do not stand out. most: knobs shown."""
+    """Horizontal bars, strongest knob on top: hatched for total, solid for main, grey where a knob does not stand out.
+
+    most: knobs shown.
+    """
     data = sensitivity_data(source)
     if not len(data.parameters) or np.isnan(data.total).all():
         return message("Too little data for a global sensitivity", _why(data))
@@ -77,7 +80,11 @@ def sensitivity(source: object, *, most: int = 40) -> Figure:
     ]
     layout = {
         "barmode": "overlay",
-        "xaxis": {"title": {"text": f"share of the variance ({data.scale} scale)"}, "range": [0, 1], "tickformat": ".0%"},
+        "xaxis": {
+            "title": {"text": f"share of variance ({data.scale} scale)"},
+            "range": [0, 1],
+            "tickformat": ".0%",
+        },
         "yaxis": {"tickvals": rows, "ticktext": labels, "range": [-0.6, k - 0.4], "showgrid": False, "zeroline": False},
         "margin": {"l": margins([*names, "cannot be told from a dead k"])},
         "legend": {"traceorder": "reversed"},
@@ -86,7 +93,14 @@ def sensitivity(source: object, *, most: int = 40) -> Figure:
 
 
 def _bars(
-    data: SensitivityData, rows: np.ndarray[Any, Any], which: str, name: str, live: str, dead: str, offset: float, hatch: str
+    data: SensitivityData,
+    rows: np.ndarray[Any, Any],
+    which: str,
+    name: str,
+    live: str,
+    dead: str,
+    offset: float,
+    hatch: str,
 ) -> dict[str, Any]:
     k = len(rows)
     middle, low, high = (getattr(data, which + end)[:k] for end in ("", "_low", "_high"))
@@ -101,13 +115,20 @@ def _bars(
         "marker": {
             "color": [live if m else dead for m in data.matters[:k]],
             "line": {"color": [BLUE if m else GREY for m in data.matters[:k]], "width": 1},
-            "pattern": {"shape": hatch, "size": 6, "solidity": 0.25, "fgcolor": [BLUE if m else GREY for m in data.matters[:k]]},
+            "pattern": {
+                "shape": hatch,
+                "size": 6,
+                "solidity": 0.25,
+                "fgcolor": [BLUE if m else GREY for m in data.matters[:k]],
+            },
         },
         "error_x": error_bar(known, low, high),
         "customdata": np.column_stack([low, high]).tolist(),
         "text": [text(name, 60) for name in data.parameters[:k]],
         "textposition": "none",
-        "hovertemplate": f"%{{text}}<br>{which} %{{x:.1%}} [%{{customdata[0]:.1%}}, %{{customdata[1]:.1%}}]<extra></extra>",
+        "hovertemplate": "%{text}<br>"
+        + which
+        + " %{x:.1%} [%{customdata[0]:.1%}, %{customdata[1]:.1%}]<extra></extra>",
     }
 
 
@@ -117,7 +138,9 @@ def _title(data: SensitivityData) -> str:
     if not live:
         return f"No knob stands out from a dead one yet. {interval}"
     j = live[0]
-    share = f"{100 * data.total[j]:.0f} % of the variance [{100 * data.total_low[j]:.0f}, {100 * data.total_high[j]:.0f}]"
+    share = (
+        f"{100 * data.total[j]:.0f} % of the variance [{100 * data.total_low[j]:.0f}, {100 * data.total_high[j]:.0f}]"
+    )
     others = [shorten(data.parameters[i], 24) for i in live[1:]]
     listed = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
     rest = f"; {listed} {'matters' if len(others) == 1 else 'matter'} too" if others else "; no other stands out"

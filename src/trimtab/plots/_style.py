@@ -1,7 +1,7 @@
 """One look for all figures: template, palette, texts that are safe inside plotly, axes with real labels.
 
-Figures are built from plain dicts and become a plotly Figure at the end, in `figure`. plotly reads a little HTML in every text, so
-all that comes from users goes through `text`.
+Figures are built from plain dicts and become a plotly Figure at the end, in `figure`. plotly reads a little HTML in
+every text, so all that comes from users goes through `text`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,11 @@ def figure(
     layout: dict[str, Any] | None = None,
     top: int = 0,
 ) -> Figure:
-    """A plotly Figure in trimtab's look. title: plain words; kept in layout.meta["caption"] too. top: pixels for a legend or headings."""
+    """A plotly Figure in trimtab's look.
+
+    title: plain words, kept in layout.meta["caption"] too. height: pixels below the title.
+    top: pixels for a legend or headings.
+    """
     import plotly.graph_objects as go
 
     lines = textwrap.wrap(title, _LINE) or [""]
@@ -68,7 +72,12 @@ def figure(
     whole: dict[str, Any] = {
         "template": _template(),
         "meta": {"caption": title, "heading": above - top},
-        "title": {"text": "<br>".join(text(line, _LINE) for line in lines), "y": 1, "yref": "container", "pad": {"t": 14}},
+        "title": {
+            "text": "<br>".join(text(line, _LINE) for line in lines),
+            "y": 1,
+            "yref": "container",
+            "pad": {"t": 14},
+        },
         "height": height + above,
         "margin": {"l": 20, "r": 24, "t": above, "b": 54},
     }
@@ -94,7 +103,7 @@ def message(title: str, why: str) -> Figure:
 
 def text(value: object, most: int = 34) -> str:
     """User's text as plotly shows it literally: no tags, one line, at most `most` characters."""
-    return html.escape(shorten(value, most), quote=False)
+    return html.escape(shorten(value, most), quote=False).replace("$", "&#36;")  # no TeX either
 
 
 def shorten(value: object, most: int) -> str:
@@ -126,7 +135,12 @@ def number(value: float, digits: int = 4) -> str:
 
 def error_bar(middle: FloatArray, low: FloatArray, high: FloatArray, **more: Any) -> dict[str, Any]:
     """plotly's asymmetric error bar from an interval."""
-    bar = {"type": "data", "symmetric": False, "array": np.maximum(high - middle, 0), "arrayminus": np.maximum(middle - low, 0)}
+    bar = {
+        "type": "data",
+        "symmetric": False,
+        "array": np.maximum(high - middle, 0),
+        "arrayminus": np.maximum(middle - low, 0),
+    }
     return {**bar, "color": INK, "thickness": 1.4, "width": 4, **more}
 
 
@@ -159,17 +173,37 @@ def _template() -> dict[str, Any]:
         "automargin": True,
         "exponentformat": "e",
     }
+    side = {**axis, "ticks": "outside", "ticklen": 6, "tickcolor": "rgba(0,0,0,0)"}  # keeps the labels off the axis
     return {
         "layout": {
             "font": {"family": FONT, "size": 13, "color": INK},
             "paper_bgcolor": "#ffffff",
             "plot_bgcolor": "#ffffff",
             "colorway": [BLUE, VERMILLION, GREEN, ORANGE, GREY],
-            "title": {"font": {"size": 16}, "x": 0, "xref": "container", "xanchor": "left", "yanchor": "top", "pad": {"l": 20}},
+            "title": {
+                "font": {"size": 16},
+                "x": 0,
+                "xref": "container",
+                "xanchor": "left",
+                "yanchor": "top",
+                "pad": {"l": 20},
+            },
             "xaxis": axis,
-            "yaxis": axis,
-            "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "font": {"size": 12}},
-            "hoverlabel": {"bgcolor": "#ffffff", "bordercolor": PALE, "align": "left", "font": {"color": INK, "size": 12}},
+            "yaxis": side,
+            "legend": {
+                "orientation": "h",
+                "x": 0,
+                "xanchor": "left",
+                "y": 1,
+                "yanchor": "bottom",
+                "font": {"size": 12},
+            },
+            "hoverlabel": {
+                "bgcolor": "#ffffff",
+                "bordercolor": PALE,
+                "align": "left",
+                "font": {"color": INK, "size": 12},
+            },
             "bargap": 0.35,
         }
     }

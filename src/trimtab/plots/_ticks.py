@@ -20,7 +20,7 @@ __all__ = ["Ticks", "column_ticks", "nice", "position", "ticks"]
 
 @dataclass(frozen=True, eq=False)
 class Ticks:
-    """Where labels stand and what they say. at (k,), labels: k plain texts, log: whether the values run logarithmically."""
+    """Where labels stand and what they say. at (k,); labels: k plain texts; log: values run logarithmically."""
 
     at: FloatArray
     labels: tuple[str, ...]
@@ -45,8 +45,8 @@ def ticks(u: FloatArray, v: FloatArray, most: int = 5, discrete: bool = False) -
     if discrete and len(v) <= most:
         return Ticks(u, tuple(number(value) for value in v.tolist()), log)
     chosen = nice(float(v[0]), float(v[-1]), most, log)
-    if discrete:
-        chosen = np.unique(v[np.argmin(np.abs(v[:, None] - chosen), axis=0)])
+    if discrete and np.all(v == np.round(v)):
+        chosen = chosen[chosen == np.round(chosen)]
     return Ticks(position(u, v, chosen), tuple(number(value) for value in chosen.tolist()), log)
 
 
@@ -54,8 +54,8 @@ def position(u: FloatArray, v: FloatArray, values: Sequence[float] | FloatArray)
     """Unit coordinates of values, by interpolation on the scale on which the axis is even."""
     wanted = np.asarray(values, dtype=float)
     if _is_log(u, v):
-        return np.interp(np.log(np.maximum(wanted, 1e-300)), np.log(v), u)
-    return np.interp(wanted, v, u)
+        wanted, v = np.log(np.maximum(wanted, 1e-300)), np.log(v)
+    return np.asarray(np.interp(wanted, v, u), dtype=float)
 
 
 def nice(low: float, high: float, most: int, log: bool) -> FloatArray:
@@ -75,10 +75,14 @@ def nice(low: float, high: float, most: int, log: bool) -> FloatArray:
     span = high - low
     if span <= 0 or not np.isfinite(span):
         return np.array([low])
-    raw = span / max(most - 1, 1)
-    power = 10.0 ** np.floor(np.log10(raw))
-    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * (1 - 1e-9))
-    return np.round(np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step, 12)
+    power = 10.0 ** np.floor(np.log10(span / most))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10, 20) if _count(low, high, m * power) <= most)
+    first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
+    return np.asarray(np.arange(first, last + 1) * step, dtype=float)
+
+
+def _count(low: float, high: float, step: float) -> float:
+    return float(np.floor(high / step + 1e-9) - np.ceil(low / step - 1e-9) + 1)
 
 
 def _is_log(u: FloatArray, v: FloatArray) -> bool:

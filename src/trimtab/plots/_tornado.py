@@ -22,7 +22,8 @@ __all__ = ["TornadoData", "tornado", "tornado_data"]
 class TornadoData:
     """Changes of the objective, user's sign, on `scale`; arrays (d,), largest change first, NaN where not estimated.
 
-    at: labels of the knobs' values at the start; down_to, up_to: where the two steps lead. direction: "" where it is not known.
+    at: labels of the knobs' values at the start; down_to, up_to: where the two steps lead.
+    direction: "" where it is not known.
     """
 
     parameters: tuple[str, ...]
@@ -40,10 +41,10 @@ class TornadoData:
     direction: str
 
 
-def tornado_data(source: object) -> TornadoData:
-    """Of a OneAtATime result, or of a Study or TrialTable (which is analysed first)."""
+def tornado_data(source: object, direction: str = "") -> TornadoData:
+    """Of a OneAtATime result, or of a Study or TrialTable (which is analysed first, and knows its direction)."""
     result = source if isinstance(source, OneAtATime) else one_at_a_time(source)
-    direction = getattr(result, "direction", "") if isinstance(source, OneAtATime) else table_of(source).direction
+    direction = direction if isinstance(source, OneAtATime) else table_of(source).direction
     size = np.nan_to_num(np.fmax(np.abs(result.down), np.abs(result.up)), nan=-1.0)
     order = np.argsort(-size, kind="stable")
     return TornadoData(
@@ -63,11 +64,16 @@ def tornado_data(source: object) -> TornadoData:
     )
 
 
-def tornado(source: object, *, most: int = 20) -> Figure:
-    """Two bars a knob from zero: hatched for the step down, solid for the step up, with intervals. most: knobs shown."""
-    data = tornado_data(source)
+def tornado(source: object, *, most: int = 20, direction: str = "") -> Figure:
+    """Two bars a knob from zero: hatched for the step down, solid for the step up, with intervals.
+
+    most: knobs shown. direction: of the objective, for a ready result, which does not know it.
+    """
+    data = tornado_data(source, direction)
     if not len(data.parameters) or np.isnan([data.down, data.up]).all():
-        return message("Too little data for a tornado", "More finished trials are needed before single steps can be predicted.")
+        return message(
+            "Too little data for a tornado", "More finished trials are needed before single steps can be predicted."
+        )
     k = min(len(data.parameters), most)
     rows = np.arange(k)[::-1]
     names = [shorten(name, 24) for name in data.parameters[:k]]
@@ -86,7 +92,14 @@ def tornado(source: object, *, most: int = 20) -> Figure:
 
 
 def _bars(
-    data: TornadoData, rows: np.ndarray[Any, Any], which: str, to: tuple[str, ...], name: str, colour: str, hatch: str, offset: float
+    data: TornadoData,
+    rows: np.ndarray[Any, Any],
+    which: str,
+    to: tuple[str, ...],
+    name: str,
+    colour: str,
+    hatch: str,
+    offset: float,
 ) -> dict[str, Any]:
     k = len(rows)
     middle, low, high = (np.nan_to_num(getattr(data, which + end)[:k]) for end in ("", "_low", "_high"))
@@ -107,7 +120,8 @@ def _bars(
             [text(n, 50), text(t, 40), f"{a:.3g}", f"{b:.3g}"]
             for n, t, a, b in zip(data.parameters, to, low, high, strict=False)
         ],
-        "hovertemplate": "%{customdata[0]} to %{customdata[1]}<br>%{x:.3g} [%{customdata[2]}, %{customdata[3]}]<extra></extra>",
+        "hovertemplate": "%{customdata[0]} to %{customdata[1]}<br>"
+        "%{x:.3g} [%{customdata[2]}, %{customdata[3]}]<extra></extra>",
     }
 
 

@@ -7,8 +7,9 @@
     Released   it was handed back unevaluated (Ctrl-C): it waits to be started again
     Finished   it ended, in state finished, pruned or failed
 
-Every event has a key (kind, number, part) that exists once in a study: two processes cannot create the same trial, start the same attempt or
-finish the same trial twice; the second `append` raises Conflict. `at` is wall-clock time in seconds since 1970, for people only.
+Every event has a key (kind, number, part) that exists once in a study: two processes cannot create the same trial,
+start the same attempt or finish the same trial twice; the second `append` raises Conflict. `at` is wall-clock time in
+seconds since 1970, for people only.
 """
 
 from __future__ import annotations
@@ -19,7 +20,18 @@ from typing import Any, ClassVar
 
 from trimtab.errors import StorageError
 
-__all__ = ["Created", "Event", "Finished", "Opened", "Released", "Reported", "Started", "event_body", "event_from_row", "event_key"]
+__all__ = [
+    "Created",
+    "Event",
+    "Finished",
+    "Opened",
+    "Released",
+    "Reported",
+    "Started",
+    "event_body",
+    "event_from_row",
+    "event_key",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +46,10 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """stored: the configuration as plain JSON (Space.store). origin: "sampler", or "user" for a result or proposal from outside."""
+    """stored: the configuration as plain JSON (Space.store).
+
+    origin: "sampler", or "user" for a result or proposal from outside.
+    """
 
     kind: ClassVar[str] = "created"
     number: int
@@ -142,4 +157,6 @@ def event_from_row(kind: str, number: int, part: int, at: float, body: dict[str,
             return Released(number, part, at)
         case "opened":
             return Opened(number, body, at)
-    raise StorageError(f"The storage holds an event of the unknown kind {kind!r}. It was written by a newer trimtab: update this one.")
+    raise StorageError(
+        f"The storage holds an event of the unknown kind {kind!r}. It was written by a newer trimtab: update this one."
+    )

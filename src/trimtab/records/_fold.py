@@ -17,7 +17,7 @@ __all__ = ["Fold"]
 
 
 class Fold:
-    """The state of one study as far as its events were applied. Applying them one by one or all at once gives the same."""
+    """The state of one study as far as its events were applied: one by one or all at once, it is the same."""
 
     def __init__(self, space: Space, direction: str) -> None:
         self.space = space
@@ -71,9 +71,10 @@ class Fold:
                         self.running[number] = event
                         self.waiting.pop(number, None)
                 case Released():
-                    if self._state[number] == RUNNING:
+                    running = self.running.get(number)
+                    if running is not None and running.attempt == event.attempt:  # not by one who lost the trial
                         self._state[number] = CREATED
-                        self.running.pop(number, None)
+                        del self.running[number]
                         self.waiting[number] = None
                 case Reported():
                     self.reports.setdefault(number, {})[event.step] = event.value
@@ -107,7 +108,7 @@ class Fold:
     def trial(self, number: int, params: Mapping[str, Any] | None = None, channel: Channel | None = None) -> Trial:
         """The record of one trial; `params` if they are known already."""
         if params is None:
-            params = self.space.decode(self.space.restore([self._stored[number]]))[0]
+            params = self.space.load([self._stored[number]])[0]
         y, code = self._y[number], self._state[number]
         sign = -1.0 if self.direction == "maximize" else 1.0
         return Trial(

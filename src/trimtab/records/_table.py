@@ -3,7 +3,8 @@
 Notation
     n, d   trials, searched parameters
     x      configurations in the unit cube (n, d), NaN where a parameter is inactive
-    y      objective, minimised sign (n,), NaN where there is none; the sign changes here and nowhere else: value = sign * y
+    y      objective, minimised sign (n,), NaN where there is none
+    sign   changes here and nowhere else: value = sign * y
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trimtab.errors import InputError
-from trimtab.numerics import BoolArray, FloatArray, IntArray
+from trimtab.numerics import BoolArray, ByteArray, FloatArray, IntArray
 from trimtab.space import Space
 
 __all__ = ["CREATED", "DIRECTIONS", "FAILED", "FINISHED", "PRUNED", "RUNNING", "STATES", "TrialTable", "table_of"]
@@ -34,20 +34,31 @@ class TrialTable:
     number: IntArray
     x: FloatArray
     y: FloatArray
-    state: NDArray[np.uint8]
+    state: ByteArray
     seconds: FloatArray
     from_sampler: BoolArray
 
     @classmethod
     def of(cls, space: Space, x: FloatArray, y: FloatArray, direction: str = "minimize") -> TrialTable:
-        """A table of evaluated points: finished where y (minimised sign) is finite, else failed."""
-        n = len(y)
+        """A table of evaluated points: finished where y (minimised sign) is finite, else failed.
+
+        x: snapped points (n, d). y: (n,). Raises InputError for other shapes or an unknown direction.
+        """
+        x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+        n = y.size
+        if y.shape != (n,) or x.shape != (n, space.d):
+            raise InputError(
+                f"A table needs x of shape (n, {space.d}) and y of shape (n,), got {x.shape} and {y.shape}. "
+                "Reshape them."
+            )
+        if direction not in DIRECTIONS:
+            raise InputError(f"direction must be 'minimize' or 'maximize', got {direction!r}.")
         finite = np.isfinite(y)
         return cls(
             space,
             direction,
             np.arange(n),
-            np.asarray(x, dtype=float),
+            x,
             np.where(finite, y, np.nan),
             np.where(finite, FINISHED, FAILED).astype(np.uint8),
             np.full(n, np.nan),

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from trimtab.errors import StudyError
+from trimtab.records._value import objective_value
 
 __all__ = ["Channel", "Trial"]
 
@@ -23,8 +24,12 @@ class Trial(Mapping[str, Any]):
 
     A read-only mapping of its parameters: `MLPClassifier(**trial)` and `trial["alpha"]` work.
 
-    number: rank in the study, from 0. params: a dict of the parameters. state: "created", "running", "finished", "pruned" or "failed".
-    value: the objective, None while there is none. seconds: time of the evaluation, NaN while there is none. error: traceback of a failure.
+    number: rank in the study, from 0.
+    params: a dict of the parameters.
+    state: "created", "running", "finished", "pruned" or "failed".
+    value: the objective, None while there is none.
+    seconds: time of the evaluation, NaN while there is none.
+    error: traceback of a failure.
     reports: {step: value}, the intermediate values.
     """
 
@@ -57,14 +62,29 @@ class Trial(Mapping[str, Any]):
         return dict(self._params)
 
     def report(self, value: float, step: float) -> None:
-        """Record an intermediate value, such as the loss after an epoch."""
+        """Record an intermediate value, such as the loss after an epoch.
+
+        Raises ObjectiveError where one of them is no real number, StudyError where the trial does not run.
+        """
         if self._channel is None:
-            raise StudyError(f"Trial {self.number} is {self.state}; only a running trial can report.")
-        self._channel.report(self.number, float(step), float(value))
+            raise StudyError(
+                f"Trial {self.number} is {self.state}; only a running trial can report. "
+                "Call report() inside the objective."
+            )
+        at = objective_value(step, "step= of report()")
+        self._channel.report(self.number, at, objective_value(value, "value= of report()"))
 
     def should_stop(self) -> bool:
-        """Whether to give up early: the study's time is over, or it was asked to stop. Return the value reached so far, or raise."""
+        """Whether to give up early: the study's time is over, or it was asked to stop.
+
+        Where it is true, return the value reached so far, or raise.
+        """
         return self._channel is not None and self._channel.should_stop(self.number)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy for another process is a record: it has no channel to the study."""
+        settings = {name: getattr(self, name) for name in ("state", "value", "seconds", "error")}
+        return _record, (self.number, self._params, {**settings, "reports": dict(self.reports)})
 
     def __getitem__(self, name: str) -> Any:
         return self._params[name]
@@ -78,3 +98,7 @@ class Trial(Mapping[str, Any]):
     def __repr__(self) -> str:
         value = "" if self.value is None else f", value={self.value:.6g}"
         return f"Trial({self.number}, {self._params!r}, state={self.state!r}{value})"
+
+
+def _record(number: int, params: Mapping[str, Any], settings: Mapping[str, Any]) -> Trial:
+    return Trial(number, params, **settings)

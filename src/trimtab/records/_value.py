@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from typing import Any
 
@@ -24,9 +25,13 @@ def objective_value(returned: Any, name: str = "The objective") -> float:
         except (ValueError, TypeError, RuntimeError):
             value = returned
     if isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_)):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # an int or a fraction beyond 1e308
+            return -math.inf if value < 0 else math.inf
     shown = repr(returned)
-    remedy = "Add `return loss` to it." if returned is None else "Return one number, such as the validation loss."
+    remedy = "Add `return loss` to it." if returned is None else "Give one number, such as the validation loss."
     raise ObjectiveError(
-        f"{name} must return one real number, got {shown if len(shown) <= 80 else shown[:77] + '...'} ({type(returned).__name__}). {remedy}"
+        f"{name} must return one real number, got {shown if len(shown) <= 80 else shown[:77] + '...'} "
+        f"({type(returned).__name__}). {remedy}"
     )

@@ -6,6 +6,7 @@ alone, and a space of many exclusive branches costs what its cells cost, not the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -17,7 +18,8 @@ from trimtab.space import Space
 
 __all__ = ["Cells", "list_cells"]
 
-_MOST_CELLS = 100_000  # listing them takes about 0.1 s; larger spaces are not exhausted by training networks
+_MOST_CELLS = 1_000_000  # listing them takes a second and 8 d MB, once, and only when draws find nothing new
+_CHUNK = 65_536
 
 
 class Cells:
@@ -28,26 +30,39 @@ class Cells:
 
     @cached_property
     def all(self) -> FloatArray | None:
-        """(m, d) in the order of the columns' levels; None where the space is infinite or has more than 100,000
-        cells.
-        """
+        """(m, d) in the order of the columns' levels; None where there are more than a million, or infinitely many."""
         space = self.space
         if space.cells is None or np.any(space.n_levels > _MOST_CELLS):
             return None
         cells = list_cells(space, [space.levels(j) for j in range(space.d)], _MOST_CELLS)
-        return None if cells is None else cells[space.feasible(cells)]
+        return None if cells is None else self._feasible(cells)
 
-    def left(self, taken: Taken) -> FloatArray | None:
-        """The cells (m, d) that are not taken; None where `all` is None."""
-        return None if self.all is None else self.all[~taken(self.all)]
+    def left(self, taken: Taken, rng: np.random.Generator) -> FloatArray:
+        """The cells (m, d) that are not taken. Where they cannot be listed: those of 262,144 draws.
+
+        None among so many draws means that nearly all was tried, or that the constraints allow next to nothing else.
+        """
+        if self.all is not None:
+            return self.all[~taken(self.all)]
+        for _ in range(4):
+            x = self._feasible(self.space.snap(rng.random((_CHUNK, self.space.d))))
+            free = x[~taken(x)]
+            if len(free):
+                return free
+        return x[:0]
+
+    def _feasible(self, x: FloatArray) -> FloatArray:
+        chunks = (x[start : start + _CHUNK] for start in range(0, len(x), _CHUNK))
+        return np.concatenate([x[:0], *(chunk[self.space.feasible(chunk)] for chunk in chunks)])
 
 
 def list_cells(space: Space, levels: Sequence[FloatArray], limit: int) -> FloatArray | None:
-    """Every distinct combination (m, d) of levels[j] (K_j,) of column j, last column fastest; constraints are not
-    looked at.
+    """Every distinct combination (m, d) of levels[j] (K_j,) of column j, the last column fastest.
 
-    NaN where a column is inactive. None where there are more than `limit`.
+    NaN where a column is inactive. None where there are more than `limit`. Constraints are not looked at.
     """
+    if not space.is_conditional and math.prod(len(k) for k in levels) > limit:
+        return None
     cells = np.full((1, space.d), np.nan)
     for j in range(space.d):
         active = space.active(cells)[:, j] if space.conditional[j] else np.ones(len(cells), dtype=bool)

@@ -27,6 +27,7 @@ import numpy as np
 from trimtab.acquisition import LogExpectedImprovement, draw_new, is_new, keys, maximise
 from trimtab.errors import InputError
 from trimtab.numerics import WARPS, FloatArray, IntArray, log_slope, sobol_points
+from trimtab.numerics._threads import one_blas_thread
 from trimtab.records import TrialTable
 from trimtab.space import Space
 from trimtab.surrogates import Columns, GaussianProcess, fit_gp
@@ -112,9 +113,10 @@ class GP:
         """
         pending = pending.reshape(-1, state.space.d)
         chosen: list[FloatArray] = []
-        for _ in range(n):
-            waiting = np.concatenate([pending, *(x[None] for x in chosen)])
-            chosen.append(self._suggest_one(state, waiting, rng))
+        with one_blas_thread():
+            for _ in range(n):
+                waiting = np.concatenate([pending, *(x[None] for x in chosen)])
+                chosen.append(self._suggest_one(state, waiting, rng))
         return np.array(chosen).reshape(n, state.space.d)
 
     def model(self, state: GPState) -> GaussianProcess:

@@ -87,8 +87,9 @@ class Grid:
                 raise InputError(f"Grid levels= needs whole numbers of at least 1, or lists of values, got {count!r}.")
 
     def init(self, space: Space, seed: int) -> GridState:
-        """State before any trial. InputError: a continuous parameter without levels, an unknown name, too many
-        cells.
+        """State before any trial.
+
+        Raises InputError for a continuous parameter without levels, an unknown name, or too many cells.
         """
         levels = self._levels(space)
         cells = list_cells(space, levels, self.max_cells)
@@ -159,14 +160,12 @@ class Grid:
 
 
 def _evenly(space: Space, j: int, count: int) -> FloatArray:
-    """`count` coordinates spread evenly over column j: from bound to bound; for a distribution, the middles of equal
-    shares.
-    """
+    """`count` coordinates spread evenly over column j, with its bounds (a distribution: middles of equal shares)."""
     parameter = space.parameters[space.names[j]]
     if space.kinds[j] != "continuous":
         own = space.levels(j)
         ends = (0, len(own) - 1) if count > 1 else (len(own) // 2, len(own) // 2)
-        return own[np.unique(np.rint(np.linspace(*ends, count)).astype(int))]
+        return own[np.unique(np.rint(np.linspace(*ends, count)).astype(np.int64))]
     if isinstance(parameter, Float) and count > 1:
         return np.linspace(0.0, 1.0, count)
     middles: FloatArray = np.unique(parameter.snap((np.arange(count) + 0.5) / count))

@@ -36,9 +36,8 @@ class Sampler(Protocol):
     def suggest(self, state: Any, pending: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
         """n points (n, d): snapped, feasible, NaN where inactive; fewer where a finite search has fewer left.
 
-        pending (q, d): trials that were handed out and have not ended. rng: `default_rng([seed, trial number])`; the
-            only
-        source of randomness besides the seed given to `init`.
+        pending (q, d): trials that were handed out and have not ended.
+        rng: `default_rng([seed, trial number])`, the only source of randomness besides the seed given to `init`.
         Raises SearchEnded when nothing is left.
         """
         ...

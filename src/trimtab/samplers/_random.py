@@ -1,7 +1,7 @@
 """Random search: independent draws from the declared distributions (Bergstra, Bengio 2012).
 
 A space of finitely many configurations is searched without repetition, as scikit-learn's RandomizedSearchCV does it,
-and ends when each was tried. (Above 100,000 cells a repetition is possible once nearly all have been tried.)
+and ends when each was tried.
 
 Source: https://jmlr.org/papers/v13/bergstra12a.html
 """
@@ -64,15 +64,10 @@ class Random:
 
 
 def draw_untried(space: Space, cells: Cells, taken: Taken, rng: np.random.Generator) -> FloatArray | None:
-    """A draw (1, d) from the declared distributions that is not taken; None where nothing is left.
-
-    Where the cells that are left cannot be listed, a draw that is taken may come back.
-    """
+    """A draw (1, d) from the declared distributions that is not taken; None where nothing is left."""
     for _ in range(_TRIES):
         x = space.sample(1, rng)
         if not taken(x)[0]:
             return x
-    left = cells.left(taken)
-    if left is None:
-        return x
+    left = cells.left(taken, rng)
     return left[[rng.integers(len(left))]] if len(left) else None

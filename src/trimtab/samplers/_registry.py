@@ -1,12 +1,9 @@
-"""Samplers by name: the built-in ones, and those that installed packages offer under the entry point
-`trimtab.samplers`.
-"""
+"""Samplers by name: the built-in ones, and those of installed packages (entry points in the group trimtab.samplers)."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from trimtab.errors import InputError
 from trimtab.samplers._auto import Auto
@@ -16,6 +13,9 @@ from trimtab.samplers._protocol import Sampler
 from trimtab.samplers._random import Random
 from trimtab.samplers._sobol import Sobol
 from trimtab.samplers._tpe import TPE
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["names", "resolve"]
 
@@ -32,7 +32,7 @@ _ENTRY_POINTS = "trimtab.samplers"
 
 def names() -> tuple[str, ...]:
     """Every name that `sampler=` takes, sorted."""
-    return tuple(sorted({*_BUILT_IN, *(point.name for point in entry_points(group=_ENTRY_POINTS))}))
+    return tuple(sorted({*_BUILT_IN, *(point.name for point in _installed())}))
 
 
 def resolve(sampler: str | Sampler) -> Sampler:
@@ -51,12 +51,25 @@ def resolve(sampler: str | Sampler) -> Sampler:
     name = sampler.strip().lower()
     if name in _BUILT_IN:
         return _BUILT_IN[name]()
-    for point in entry_points(group=_ENTRY_POINTS, name=name):
-        found: Sampler = point.load()()
-        return found
+    for point in _installed():
+        if point.name == name:
+            found: Sampler = point.load()()
+            return found
+    raise InputError(_unknown(sampler, name))
+
+
+def _unknown(sampler: str, name: str) -> str:
+    import difflib
+
     close = difflib.get_close_matches(name, names(), n=1)
     meant = f" Did you mean {close[0]!r}?" if close else ""
-    raise InputError(f"There is no sampler {sampler!r}.{meant} sampler= needs {_expected()}.")
+    return f"There is no sampler {sampler!r}.{meant} sampler= needs {_expected()}."
+
+
+def _installed() -> Iterable[EntryPoint]:
+    from importlib.metadata import entry_points  # late: importing it takes 20 ms
+
+    return entry_points(group=_ENTRY_POINTS)
 
 
 def _expected() -> str:

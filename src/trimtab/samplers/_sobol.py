@@ -42,15 +42,17 @@ class SobolStream:
             if self._space.cells is None or not taken(x)[0]:
                 return x
             index += 1
-        free = np.flatnonzero(~taken(self._points))
-        return self._points[free[:1]] if len(free) else None
+        free = self._points[~taken(self._points)]
+        if len(free) == 0:
+            free = self.cells.left(taken, np.random.default_rng([self._seed, start]))
+        return free[:1] if len(free) else None
 
     def _point(self, index: int) -> FloatArray | None:
         while len(self._points) <= index and not self._complete:
             self._extend()
         if index < len(self._points):
             return self._points[index : index + 1]
-        if self._space.cells is None or self.cells.all is None:  # the allowed set is too thin for a sequence to fill
+        if self._space.cells is None:  # the allowed set is too thin for the sequence
             return self._space.sample(1, np.random.default_rng([self._seed, index]))
         return None
 

@@ -1,23 +1,22 @@
 """Tree-structured Parzen estimator: propose what is likely among the good trials and unlikely among the others.
 
 Notation
-    n    ended trials          d   searched columns          x, y   points and minimised objective
-    l, g densities of the good and of the other trials       ratio  log l(x) - log g(x), which grows with expected
-    improvement
+    n      ended trials                                      d     searched columns
+    x, y   points of the unit cube, minimised objective      l, g  densities of the good and of the other trials
+    ratio  log l(x) - log g(x), which grows with the expected improvement
 
 Each suggestion draws candidates from l and keeps the one of the highest ratio. Both densities are mixtures of
 products of kernels over all columns of a group at once (multivariate), see `trimtab.surrogates.Parzen`.
 
-Conditions: columns that exist under the same condition form a group with densities of its own, fitted to the trials
-    in which
-they exist. Groups are chosen one after the other, parents first. Failed, pruned and pending trials belong to g
-(pending ones: "constant liar"), so workers spread out and failing regions are left.
+Columns that exist under the same condition form a group with densities of its own, fitted to the trials in which they
+exist. Groups are chosen one after the other, parents first. Failed, pruned and pending trials belong to g (for pending
+ones this is the "constant liar"), so workers spread out and failing regions are left.
 
 Differs from Bergstra et al. 2011: multivariate; one bandwidth a column; starts from Sobol' points; never proposes a
 configuration again; past 2,000 trials g is thinned, so that the time per suggestion stays flat.
 
-Sources: Bergstra et al. 2011 (NeurIPS 24); Falkner et al. 2018, arXiv:1807.01774 (multivariate); Watanabe 2023,
-    arXiv:2304.11127.
+Sources: Bergstra et al. 2011 (NeurIPS 24); Falkner et al. 2018, arXiv:1807.01774 (multivariate densities);
+Watanabe 2023, arXiv:2304.11127 (kernels and settings).
 """
 
 from __future__ import annotations
@@ -45,9 +44,7 @@ _ROUNDS = 4  # of drawing candidates, where constraints or earlier trials forbid
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """Columns that exist under the same condition. columns (c,): their numbers, ascending; axes: how Parzen sees
-    them.
-    """
+    """Columns that exist under the same condition. columns (c,): their numbers, ascending; axes: one a column."""
 
     columns: IntArray
     axes: tuple[Axis, ...]
@@ -85,7 +82,7 @@ class TPE:
     good: share of the trials that is called good, rounded up, at most `most_good` of them.
     """
 
-    startup: int = 8
+    startup: int = 6
     candidates: int = 64
     good: float = 0.1
     most_good: int = 25
@@ -157,7 +154,7 @@ class TPE:
             if best is not None:
                 x = np.concatenate([best, x])
             elif len(x) == 0:
-                x = self._last_resort(state, taken, rng)
+                x = state.startup.cells.left(taken, rng)
                 if len(x) == 0:
                     return None
             best = x[[int(np.argmax(ratio(x)))]]
@@ -166,9 +163,7 @@ class TPE:
     def _candidates(
         self, space: Space, ratios: Sequence[Ratio], fixed: FloatArray | None, taken: Taken, rng: np.random.Generator
     ) -> FloatArray:
-        """Draws (m, d) from l that are feasible and not taken, m about `candidates`. fixed (1, d): the groups
-        before.
-        """
+        """Draws (m, d) from l, feasible and not taken; m is about `candidates`. fixed (1, d): the groups before."""
         found: list[FloatArray] = []
         for _ in range(_ROUNDS):
             u = np.full((self.candidates, space.d), 0.5) if fixed is None else np.repeat(fixed, self.candidates, axis=0)
@@ -180,15 +175,6 @@ class TPE:
             if sum(map(len, found)) >= self.candidates // 2:
                 break
         return np.concatenate(found)
-
-    def _last_resort(self, state: TPEState, taken: Taken, rng: np.random.Generator) -> FloatArray:
-        """Points (m, d) for the case that l gives none: the cells that are left of a finite space, or random ones."""
-        left = state.startup.cells.left(taken)
-        if left is not None:
-            return left
-        x = state.space.sample(self.candidates, rng)
-        free = x[~taken(x)]
-        return free if len(free) else x
 
 
 def groups_of(space: Space) -> tuple[Group, ...]:
@@ -210,9 +196,8 @@ def _axis(space: Space, j: int) -> Axis:
 def thin(ranked: IntArray, most: int) -> tuple[IntArray, FloatArray]:
     """At most `most` of the trials and their weights; all of them, with weight 1, if they are no more.
 
-    ranked: indices of trials, best first; a higher index ended later. Keeps the newest half of `most`, and of the
-        older ones every
-    k-th by rank with weight k, so that the density of all is kept.
+    ranked: indices of trials, best first; a higher index ended later. Keeps the newest half of `most`, and of the older
+    ones every k-th by rank, with weight k, so that the density of all is kept.
     """
     if len(ranked) <= most:
         return ranked, np.ones(len(ranked))

@@ -1,14 +1,37 @@
-"""Slopes of the objective: the posterior of the surrogate's derivative with respect to each numeric knob."""
+"""Slopes of the objective: the posterior of the surrogate's derivative with respect to each numeric knob.
+
+Notation
+    u_j          coordinate of knob j on its declared (log) scale, 0 at the low end and 1 at the high end
+    slope_j      d f / d u_j at one configuration: Gaussian under the surrogate, mixed over draws of its hyperparameters
+    squared_j    E[(d f / d u_j)^2] over the space (DGSM); an upper bound of the total effect: total_j <= squared_j / (pi^2 Var f)
+
+Sources: Rasmussen and Williams 2006, section 9.4; Sobol' and Kucherenko 2009 (doi:10.1016/j.matcom.2009.01.023); Lamboni et al. 2013
+(doi:10.1016/j.matcom.2013.02.002) for the bound.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from trimtab.numerics import FloatArray
-from trimtab.sensitivity._result import Result, interval_text
+from trimtab.numerics._threads import one_blas_thread
+from trimtab.sensitivity._measure import whole
+from trimtab.sensitivity._result import DEAD, MATTERS, TOO_LITTLE, Result, interval_text
+from trimtab.sensitivity._shares import coefficients
+from trimtab.sensitivity._surrogate import Prepared, check_confidence, prepare, too_little
+from trimtab.space import Categorical, Float, Int, Space
+from trimtab.surrogates import ProductGP
 
 __all__ = ["Gradient", "gradient"]
+
+POINTS = 64  # of the space, for the averages
+EXTRA = 64  # points at which functions are drawn
+FUNCTION_DRAWS = 12  # functions a draw of the hyperparameters
+WIDEN = 1.25  # of the posterior's spread: stationary surrogates are too sure of themselves on real responses
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,5 +121,170 @@ class Gradient(Result):
 def gradient(
     source: object, *, at: Mapping[str, object] | None = None, scale: str = "auto", confidence: float = 0.9
 ) -> Gradient:
-    """To be filled in."""
-    raise NotImplementedError
+    """Slopes of the objective at a configuration and averaged over the space, with intervals and the probability of their sign.
+
+    source      a Study or a TrialTable; failed and pruned trials are left out
+    at          a configuration; by default the best trial's
+    scale       of the objective: "auto", "raw", "log" or "rank"
+    confidence  of the intervals
+
+    Integers and ordered choices are taken as points of a line; unordered choices have no slope and are left out.
+    """
+    check_confidence(confidence)
+    p = prepare(source, scale)
+    columns = [j for j in range(p.space.d) if p.space.kinds[j] != "categorical"]
+    point = p.point(at) if at is not None or p.n else None
+    if not p.explained or point is None:
+        return _nothing(p, point, columns, confidence)
+    with one_blas_thread():
+        return _at(p, point, columns, confidence)
+
+
+def _at(p: Prepared, point: FloatArray, columns: list[int], confidence: float) -> Gradient:
+    here = np.array([_here(p, point, j, confidence) for j in columns]).reshape(-1, 4).T
+    mean, squared = _over_space(p, columns, confidence)
+    values = tuple(None if np.isnan(point[j]) else p.space.value(j, float(point[j])) for j in columns)
+    units, per_unit = zip(*(_unit(p.space, j, float(point[j])) for j in columns), strict=True) if columns else ((), ())
+    verdicts = {p.names[j]: _verdict(p, j, float(here[3][k]), float(mean[3][k]), confidence) for k, j in enumerate(columns)}
+    return Gradient(
+        parameters=tuple(p.names[j] for j in columns), at=p.space.decode(point[None, :])[0], values=values,
+        slope=here[0], slope_low=here[1], slope_high=here[2], positive=here[3],
+        mean=mean[0], mean_low=mean[1], mean_high=mean[2], mean_positive=mean[3],
+        squared=squared[0], squared_low=squared[1], squared_high=squared[2],
+        units=tuple(units), per_unit=np.array(per_unit), verdicts=verdicts,
+        scale=p.scale.name, confidence=confidence, n_used=p.n, n_failed=p.n_failed, notes=_notes(p),
+    )  # fmt: skip
+
+
+def _here(p: Prepared, point: FloatArray, j: int, confidence: float) -> list[float]:
+    """Slope at the point, its interval and P(> 0), over the draws of the hyperparameters."""
+    if np.isnan(point[j]):
+        return [np.nan] * 4
+    moments = np.array([np.concatenate(gp.slope(point[None, :], j)) for gp in p.draws])
+    mean, sd = moments[:, 0], np.sqrt(moments[:, 1] + 1e-18)
+    slope = mean[:, None] + WIDEN * sd[:, None] * _normal_quantiles(64)
+    low, high = np.quantile(slope, [(1 - confidence) / 2, (1 + confidence) / 2])
+    width = p.scale.width
+    return [width * mean.mean(), width * low, width * high, float(np.mean(slope > 0))]
+
+
+def _over_space(p: Prepared, columns: list[int], confidence: float) -> tuple[FloatArray, FloatArray]:
+    """Mean slope (4, d): estimate, low, high, P(> 0); and mean squared slope (3, d), over where the knob is active."""
+    measure = whole(p.space)
+    points = p.space.snap(measure.latent(POINTS, 4))
+    extra = p.space.snap(measure.latent(EXTRA, 1))
+    rng = np.random.default_rng(0)
+    means: list[FloatArray] = []
+    squares: list[FloatArray] = []
+    for gp in p.draws:
+        normal = rng.standard_normal((len(extra), FUNCTION_DRAWS // 2))
+        # in pairs, so that turning the objective's sign turns the slopes' and nothing else
+        centres, v, lower = coefficients(gp, extra, np.concatenate([normal, -normal], axis=1))
+        both = [_slopes(gp, points, j, centres, v, lower) for j in columns]
+        means.append(np.array([b[0] for b in both]))
+        squares.append(np.array([b[1] for b in both]))
+    width = p.scale.width
+    ends = [(1 - confidence) / 2, (1 + confidence) / 2]
+    mean = width * np.concatenate(means, axis=1)
+    square = np.concatenate(squares, axis=1)
+    with np.errstate(over="ignore"):  # squares of objectives beyond 1e154 are infinite
+        squared = np.square(width) * np.array([square.mean(axis=1), *np.quantile(square, ends, axis=1)])
+    centre = mean.mean(axis=1, keepdims=True)
+    mean = centre + WIDEN * (mean - centre)
+    return np.array([centre[:, 0], *np.quantile(mean, ends, axis=1), np.mean(mean > 0, axis=1)]), squared
+
+
+def _slopes(
+    gp: ProductGP, points: FloatArray, j: int, centres: FloatArray, v: FloatArray, lower: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Mean and mean square (D,) of the slope of each drawn function along column j, over the points where it is active."""
+    from scipy.linalg import solve_triangular
+
+    active = points[~np.isnan(points[:, j])]
+    if not len(active):
+        return np.zeros(v.shape[1]), np.zeros(v.shape[1])
+    k = gp.sigma2 * gp.factor_slope(j, active[:, j], centres[:, j])
+    for i in range(points.shape[1]):
+        if i != j:
+            k *= gp.factor(i, active[:, i], centres[:, i])
+    slope = k @ v
+    # what the draws leave open between their points, in the mean
+    seen = solve_triangular(lower, k.T, lower=True, check_finite=False)
+    left_open = float(np.mean(np.maximum(gp.slope_variance(j) - np.einsum("nm,nm->m", seen, seen), 0.0)))
+    return slope.mean(axis=0), np.mean(slope**2, axis=0) + left_open
+
+
+def _normal_quantiles(m: int) -> FloatArray:
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri((np.arange(m) + 0.5) / m))
+
+
+def _unit(space: Space, j: int, u: float) -> tuple[str, float]:
+    """Name of the knob's own unit of slope, and the share of the coordinate that one unit is (at u, for distributions)."""
+    parameter = space.parameters[space.names[j]]
+    if isinstance(parameter, Float | Int):
+        low, high = parameter.low, parameter.high
+        if parameter.log:
+            half = 0.5 if isinstance(parameter, Int) else 0.0
+            return "per decade", 1.0 / math.log10((high + half) / (low - half))
+        if parameter.n_levels:
+            return "per unit", 1.0 / (parameter.n_levels * float(parameter.step or 1.0))
+        return "per unit", 1.0 / (high - low)
+    if isinstance(parameter, Categorical):
+        return "per level", 1.0 / parameter.n_levels
+    return "per unit here", _local_unit(space, j, u)
+
+
+def _local_unit(space: Space, j: int, u: float) -> float:
+    """du / dv of a declared distribution at u; NaN where the knob is inactive."""
+    if np.isnan(u):
+        return float("nan")
+    a, b = max(u - 1e-4, 1e-6), min(u + 1e-4, 1.0 - 1e-6)
+    low, high = space.value(j, a), space.value(j, b)
+    assert isinstance(low, int | float)
+    assert isinstance(high, int | float)
+    return (b - a) / (high - low) if high > low else float("nan")
+
+
+def _verdict(p: Prepared, j: int, positive: float, mean_positive: float, confidence: float) -> str:
+    if not p.varied[j]:
+        return f"{TOO_LITTLE}: every finished trial in which it is active has the same value"
+    if not p.alive[j]:
+        return f"{DEAD}: the {p.n} trials are told as well without it"
+    sure = (1 + confidence) / 2
+    overall = _direction(mean_positive, sure)
+    if np.isnan(positive):
+        return f"{MATTERS}: inactive here; over the space {overall}"
+    if max(positive, 1 - positive) >= sure:
+        return f"{MATTERS}: here {_direction(positive, sure)} (P = {100 * max(positive, 1 - positive):.0f} %)"
+    return f"{MATTERS}: here flat or at a turning point (P(> 0) = {100 * positive:.0f} %); over the space {overall}"
+
+
+def _direction(positive: float, sure: float) -> str:
+    if positive >= sure:
+        return "larger values raise the objective"
+    return "larger values lower the objective" if 1 - positive >= sure else "it goes both ways"
+
+
+def _notes(p: Prepared) -> tuple[str, ...]:
+    return (*p.notes, f"Slopes are in {p.scale.units}, per step from 0 to 1 of the knob's declared (log) scale; own unit: see `units`.")
+
+
+def _nothing(p: Prepared, point: FloatArray | None, columns: list[int], confidence: float) -> Gradient:
+    """The result when nothing can be told."""
+    d = len(columns)
+    nan = np.full(d, np.nan)
+    if p.fit is None:
+        reason = too_little(p)
+    else:
+        reason = f"{DEAD}: noise alone tells the {p.n} trials as well as all knobs together"
+    at = {} if point is None else p.space.decode(point[None, :])[0]
+    return Gradient(
+        parameters=tuple(p.names[j] for j in columns), at=at, values=tuple(at.get(p.names[j]) for j in columns),
+        slope=nan, slope_low=nan, slope_high=nan, positive=nan, mean=nan, mean_low=nan, mean_high=nan, mean_positive=nan,
+        squared=nan, squared_low=nan, squared_high=nan,
+        units=tuple(_unit(p.space, j, 0.5)[0] for j in columns), per_unit=np.array([_unit(p.space, j, 0.5)[1] for j in columns]),
+        verdicts={p.names[j]: reason for j in columns},
+        scale=p.scale.name, confidence=confidence, n_used=p.n, n_failed=p.n_failed, notes=_notes(p),
+    )  # fmt: skip

@@ -21,7 +21,8 @@ from trimtab.numerics import FloatArray
 __all__ = ["SCALES", "Scale", "choose_scale", "heavy_tail"]
 
 SCALES = ("auto", "raw", "log", "rank")
-HEAVY = 5.0  # distance of the farthest value from the median, in interquartile ranges: 2-3 for normal, 3-4 for exponential samples
+HEAVY = 5.0  # farthest value from the median, in interquartile ranges: 2-3 for normal, 3-5 for exponential samples
+LOPSIDED = 20.0  # worst from median against median from best: 1 for normal, 5-8 for exponential samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +45,9 @@ class Scale:
 
     def _standardised(self, v: FloatArray) -> Scale:
         s = self.warp(v)
-        spread = float(s.std())
-        return Scale(self.name, float(s.mean()), spread if spread > 1e-12 * max(1.0, float(np.abs(s).max())) else 0.0, self.known, self.score)
+        largest = float(np.abs(s).max()) or 1.0
+        centre, spread = largest * float((s / largest).mean()), largest * float((s / largest).std())  # squares of 1e300 overflow
+        return Scale(self.name, centre, spread if spread > 1e-12 * largest else 0.0, self.known, self.score)
 
     def warp(self, v: FloatArray) -> FloatArray:
         """Values on the scale, in its own units: objective units, natural logarithms, or normal scores."""
@@ -91,11 +93,16 @@ def choose_scale(name: str, v: FloatArray) -> tuple[str, str]:
 
 
 def heavy_tail(v: FloatArray) -> bool:
-    """Whether a few extreme values make up most of the spread."""
-    if len(v) < 4 or np.ptp(v) == 0:
+    """Whether a few extreme values make up most of the spread, or one half of the values lies much closer than the other."""
+    largest = float(np.abs(v).max()) if len(v) else 0.0
+    if len(v) < 4 or largest == 0.0:
         return False
-    q1, median, q3 = np.quantile(v, [0.25, 0.5, 0.75])
-    return bool(np.abs(v - median).max() > HEAVY * (q3 - q1))
+    v = v / largest  # differences of 1e308 overflow
+    low, q1, median, q3, high = np.quantile(v, [0.0, 0.25, 0.5, 0.75, 1.0])
+    sides = sorted([high - median, median - low])
+    if q3 == q1 or sides[0] == 0.0:  # few distinct values have no tail to speak of
+        return bool(len(np.unique(v)) > len(v) / 2 and sides[1] > LOPSIDED * max(sides[0], q3 - q1))
+    return bool(sides[1] > HEAVY * (q3 - q1) or sides[1] > LOPSIDED * sides[0])
 
 
 def _normal_scores(v: FloatArray) -> tuple[FloatArray, FloatArray]:

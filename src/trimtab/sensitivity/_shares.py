@@ -1,4 +1,4 @@
-"""Variance shares of functions drawn from a product-kernel GP, in closed form where columns are independent.
+"""Variance shares of functions drawn from a product-kernel GP, in closed form where no column is conditional.
 
 A draw is the posterior mean after seeing, besides the n trials, function values drawn at q space-filling points: a sum of n + q
 product functions f(x) = sigma2 sum_a v_a prod_j k_j(x_j, X_a). Its integrals are products of integrals over single columns:
@@ -6,11 +6,10 @@ product functions f(x) = sigma2 sum_a v_a prod_j k_j(x_j, X_a). Its integrals ar
     z_j[a]      integral of k_j(t, X_a)                             P_j[a, b]   integral of k_j(t, X_a) k_j(t, X_b)
     E[E[f | x_S]^2] = sigma4 sum_ab v_a v_b prod_{j in S} P_j[a, b] prod_{j not in S} z_j[a] z_j[b]
 
-What the q points leave open enters with its expected variance (`rest`), so no variance is lost.
+What the q points leave open enters with its expected variance, so no variance is lost.
 
 Notation
-    D       draws of f             V_S     variance of E[f | x_S]
-    X       n trials and q extra points (n + q, d)
+    D       draws of f             X       n trials and q extra points (n + q, d)
     v       coefficients (n + q, D)
 
 Sources: Oakley and O'Hagan 2004, section 3; Le Gratiet, Cannamela, Iooss 2014 (doi:10.1137/130926869) for draws conditioned on a design.
@@ -23,21 +22,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from trimtab.numerics import FloatArray
+from trimtab.sensitivity._measure import Measure
 from trimtab.surrogates import ProductGP
 
-__all__ = ["Measure", "VarianceDraws", "coefficients", "closed_form"]
+__all__ = ["VarianceDraws", "closed_form", "coefficients", "joined"]
 
+NODES = 24
 PAIR_NODES = 10
-
-
-@dataclass(frozen=True, eq=False)
-class Measure:
-    """Nodes and weights of every column on its declared distribution; `coarse` ones serve the pairs."""
-
-    nodes: tuple[FloatArray, ...]
-    weights: tuple[FloatArray, ...]
-    coarse_nodes: tuple[FloatArray, ...]
-    coarse_weights: tuple[FloatArray, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +41,17 @@ class VarianceDraws:
     pair: FloatArray
 
 
+def joined(parts: list[VarianceDraws]) -> VarianceDraws:
+    """All draws of several sets. A set without pairs (NaN) takes no part in the pairs."""
+    pairs = [p.pair / p.variance[:, None, None] for p in parts if not np.isnan(p.pair).any()]
+    return VarianceDraws(
+        np.concatenate([p.variance for p in parts]),
+        np.concatenate([p.main for p in parts]),
+        np.concatenate([p.total for p in parts]),
+        np.concatenate(pairs),
+    )
+
+
 def coefficients(gp: ProductGP, extra: FloatArray, normal: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Centres X (n + q, d), coefficients v (n + q, D) of D drawn functions, and the lower Cholesky factor behind them.
 
@@ -60,55 +62,49 @@ def coefficients(gp: ProductGP, extra: FloatArray, normal: FloatArray) -> tuple[
     centres = np.concatenate([gp.x, extra])
     cross = solve_triangular(gp.cholesky, gp.kernel(gp.x, extra), lower=True, check_finite=False)
     rest = gp.kernel(extra, extra) - cross.T @ cross
-    rest[np.diag_indices_from(rest)] += 1e-7 * gp.sigma2  # close extra points are nearly the same number
+    rest[np.diag_indices_from(rest)] += 1e-6 * gp.sigma2  # close extra points are nearly the same number
     n, q = len(gp.y), len(extra)
     lower = np.zeros((n + q, n + q))
     lower[:n, :n], lower[n:, :n], lower[n:, n:] = gp.cholesky, cross.T, np.linalg.cholesky(rest)
     white = np.concatenate([np.repeat(gp.whitened[:, None], normal.shape[1], 1), normal])
-    return centres, solve_triangular(lower, white, lower=True, trans=1, check_finite=False), lower
+    return centres, np.asarray(solve_triangular(lower, white, lower=True, trans=1, check_finite=False)), lower
 
 
 def closed_form(gp: ProductGP, measure: Measure, extra: FloatArray, normal: FloatArray) -> VarianceDraws:
-    """Variances of D drawn functions, all columns independent and active."""
+    """Variances of D drawn functions; every column is always active. extra (q, d), normal (q, D)."""
     from scipy.linalg.lapack import dpotri
 
     d = gp.x.shape[1]
     centres, v, lower = coefficients(gp, extra, normal)
     inverse = dpotri(lower, lower=1)[0]
     inverse = inverse + np.tril(inverse, -1).T
-    factors = [gp.factor(j, measure.nodes[j], centres[:, j]) for j in range(d)]
-    z = np.array([w @ k for w, k in zip(measure.weights, factors, strict=True)])
-    gram = [k.T @ (w[:, None] * k) for w, k in zip(measure.weights, factors, strict=True)]
-    prior = np.array(
-        [w @ gp.factor(j, t, t) @ w for j, (t, w) in enumerate(zip(measure.nodes, measure.weights, strict=True))]
-    )
+    rules = [measure.rule(j, NODES) for j in range(d)]
+    factors = [gp.factor(j, t, centres[:, j]) for j, (t, _) in enumerate(rules)]
+    z = np.array([w @ k for (_, w), k in zip(rules, factors, strict=True)])
+    gram = [k.T @ (w[:, None] * k) for (_, w), k in zip(rules, factors, strict=True)]
+    prior = np.array([w @ gp.factor(j, t, t) @ w for j, (t, w) in enumerate(rules)])
     s2, s4 = gp.sigma2, gp.sigma2**2
 
-    def second_moment(kernel: FloatArray, open_prior: float) -> FloatArray:
-        """E[E[f | x_S]^2] of every draw, for the matrix of products and the prior's own moment."""
-        rest = s2 * open_prior - s4 * np.einsum("ab,ab->", inverse, kernel)
-        return s4 * np.einsum("ad,ad->d", v, kernel @ v) + max(rest, 0.0)
+    def second_moment(products: FloatArray, own: float) -> FloatArray:
+        """E[E[f | x_S]^2] of every draw, for the matrix of products over the columns and the prior's own moment."""
+        left_open = s2 * own - s4 * float(np.vdot(inverse, products))
+        return s4 * np.einsum("ad,ad->d", v, products @ v) + max(left_open, 0.0)
 
-    before = _running_products(gram)
-    after = _running_products(gram[::-1])[::-1]
-    all_of = second_moment(before[-1], 1.0)
-    total = np.empty((normal.shape[1], d))
+    before, after = _running_products(gram), _running_products(gram[::-1])[::-1]
+    everything = second_moment(before[-1], 1.0)
+    others = np.array([np.prod(np.delete(z, j, axis=0), axis=0) for j in range(d)])
+    whole = np.prod(z, axis=0)
+    mean = s2 * (whole @ v)
+    mean_open = max(s2 * float(np.prod(prior)) - s4 * float(whole @ inverse @ whole), 0.0)
+    main, total = np.empty((len(mean), d)), np.empty((len(mean), d))
     for j in range(d):
-        without = before[j] * after[j + 1] * np.outer(z[j], z[j])
-        total[:, j] = all_of - second_moment(without, prior[j])
-
-    others = _products_of_others(z)
-    mean = s2 * (np.prod(z, axis=0) @ v)
-    constant = s2 * float(np.prod(prior)) - s4 * float(np.prod(z, 0) @ inverse @ np.prod(z, 0))
-    main = np.empty_like(total)
-    for j in range(d):
+        fixed = before[j] * after[j + 1] * np.outer(z[j], z[j])
+        total[:, j] = everything - second_moment(fixed, float(prior[j]))
         curve = s2 * (factors[j] * others[j]) @ v
-        left = s2 * float(np.prod(np.delete(prior, j))) - s4 * float(
-            np.einsum("ab,a,b,ab->", inverse, others[j], others[j], gram[j])
-        )
-        main[:, j] = measure.weights[j] @ (curve - mean) ** 2 + max(left - constant, 0.0)
-    variance = np.maximum(all_of - mean**2 - max(constant, 0.0), 1e-300)
-    return VarianceDraws(variance, main, np.maximum(total, 0.0), _pairs(gp, measure, centres, v, z))
+        left_open = s2 * float(np.prod(np.delete(prior, j))) - s4 * float(np.vdot(inverse, np.outer(others[j], others[j]) * gram[j]))
+        main[:, j] = rules[j][1] @ (curve - mean) ** 2 + max(left_open - mean_open, 0.0)
+    variance = np.maximum(everything - mean**2 - mean_open, 1e-12 * s2)
+    return VarianceDraws(variance, main, np.maximum(total, main), _pairs(gp, measure, centres, v, z))
 
 
 def _running_products(matrices: list[FloatArray]) -> list[FloatArray]:
@@ -119,27 +115,20 @@ def _running_products(matrices: list[FloatArray]) -> list[FloatArray]:
     return products
 
 
-def _products_of_others(z: FloatArray) -> FloatArray:
-    """Product over i != j of z_i, for every j: (d, n + q)."""
-    return np.array([np.prod(np.delete(z, j, axis=0), axis=0) for j in range(len(z))])
-
-
 def _pairs(gp: ProductGP, measure: Measure, centres: FloatArray, v: FloatArray, z: FloatArray) -> FloatArray:
     """Variance of the pair functions of every draw, on coarse nodes: (D, d, d)."""
     d, n_draws = gp.x.shape[1], v.shape[1]
-    factors = [gp.factor(j, measure.coarse_nodes[j], centres[:, j]) for j in range(d)]
-    weights = measure.coarse_weights
-    # centred columns: what is left over i and j is the pair effect itself
-    centred = [k - w @ k for k, w in zip(factors, weights, strict=True)]
+    rules = [measure.rule(j, PAIR_NODES) for j in range(d)]
+    factors = [gp.factor(j, t, centres[:, j]) for j, (t, _) in enumerate(rules)]
+    # without their means over the column: what they make over i and j is the pair's own effect
+    centred = [k - w @ k for k, (_, w) in zip(factors, rules, strict=True)]
     pair = np.zeros((n_draws, d, d))
-    if d < 2:
-        return pair
     for i in range(d - 1):
         left = (centred[i][:, None, :] * v.T[None, :, :]).reshape(-1, v.shape[0])
         right = [centred[j] * np.prod(np.delete(z, [i, j], axis=0), axis=0) for j in range(i + 1, d)]
         surfaces = gp.sigma2 * (left @ np.concatenate(right).T)
         ends = np.cumsum([len(r) for r in right])[:-1]
         for j, surface in zip(range(i + 1, d), np.split(surfaces, ends, axis=1), strict=True):
-            squares = (surface**2 @ weights[j]).reshape(len(weights[i]), n_draws)
-            pair[:, i, j] = pair[:, j, i] = weights[i] @ squares
+            squares = (surface**2 @ rules[j][1]).reshape(len(rules[i][1]), n_draws)
+            pair[:, i, j] = pair[:, j, i] = rules[i][1] @ squares
     return pair

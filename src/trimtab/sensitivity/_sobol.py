@@ -11,12 +11,30 @@ Sources: Sobol' 1993; Oakley and O'Hagan 2004 (doi:10.1111/j.1467-9868.2004.0530
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from trimtab.numerics import FloatArray
-from trimtab.sensitivity._result import Result, percent_text
+import numpy as np
+
+from trimtab.errors import InputError
+from trimtab.numerics import BoolArray, FloatArray
+from trimtab.numerics._threads import one_blas_thread
+from trimtab.sensitivity._measure import Measure, around, whole
+from trimtab.sensitivity._result import DEAD, MATTERS, TOO_LITTLE, Result, percent_text
+from trimtab.sensitivity._shares import VarianceDraws, closed_form, joined
+from trimtab.sensitivity._slices import sliced
+from trimtab.sensitivity._surrogate import LEAST_EVIDENCE, Prepared, check_confidence, prepare, too_little
+from trimtab.surrogates import ProductGP
 
 __all__ = ["Interactions", "Sensitivity", "sobol"]
+
+SCOPES = ("space", "local")
+EXTRA = 128  # points at which functions are drawn
+FUNCTION_DRAWS = 12  # functions a draw of the hyperparameters
+ESTIMATE_SETS = 4  # hyperparameter draws behind the estimates
+PAIR_SETS = 4  # hyperparameter draws behind the pairs of conditional spaces, which are slow
+PART = 0.7
+WIDEN, WIDEN_CROWDED = 1.5, 2.0
+RESOLUTION = 0.01  # shares below are not told from zero
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,5 +138,151 @@ class Sensitivity(Result):
 
 
 def sobol(source: object, *, scale: str = "auto", scope: str = "space", confidence: float = 0.9) -> Sensitivity:
-    """To be filled in."""
-    raise NotImplementedError
+    """Main, total and pair shares of the objective's variance, each with an interval, and a verdict a knob.
+
+    source      a Study or a TrialTable; failed and pruned trials are left out
+    scale       "raw", "log", "rank" (normal scores), or "auto": raw unless the objective has a heavy tail
+    scope       "space": all knobs over their declared distributions; "local": within 15 % of each range around the best trial
+    confidence  of the intervals, which hold seed noise, the surrogate's ignorance and that of its hyperparameters
+
+    Knobs vary independently (constraints do not apply). A conditional knob's share counts the part of the space where it is active; its
+    parent's share includes the switch. Raises InputError for an unknown scale or scope. The same trials give the same numbers.
+    """
+    check_confidence(confidence)
+    if scope not in SCOPES:
+        raise InputError(f"scope must be one of {', '.join(SCOPES)}, got {scope!r}.")
+    p = prepare(source, scale)
+    if not p.explained:
+        return _nothing(p, scope, confidence)
+    measure = whole(p.space) if scope == "space" else around(p.space, p.best)
+    with one_blas_thread():
+        draws = _draws(p, measure)
+    return _result(p, scope, confidence, draws)
+
+
+def _draws(p: Prepared, measure: Measure) -> tuple[VarianceDraws, VarianceDraws]:
+    """Draws from all trials for the estimates, and draws from random parts of them for the intervals."""
+    assert p.fit is not None
+    rng = np.random.default_rng(0)
+    extra = p.space.snap(measure.latent(EXTRA, 1))
+    extra = extra[np.unique(np.round(np.nan_to_num(extra, nan=-1.0), 9), axis=0, return_index=True)[1]]
+
+    def variances(gp: ProductGP, k: int) -> VarianceDraws:
+        normal = rng.standard_normal((len(extra), FUNCTION_DRAWS // 2))
+        normal = np.concatenate([normal, -normal], axis=1)  # in pairs: the objective's sign must not change a share
+        if p.space.is_conditional:
+            return sliced(gp, measure, extra, normal, pairs=k < PAIR_SETS)
+        return closed_form(gp, measure, extra, normal)
+
+    middle = joined([variances(gp, k) for k, gp in enumerate(p.draws[:ESTIMATE_SETS])])
+    return middle, joined([variances(_part(gp, rng), k) for k, gp in enumerate(p.draws)])
+
+
+def _part(gp: ProductGP, rng: np.random.Generator) -> ProductGP:
+    """The surrogate without a random part of its trials.
+
+    Stationary surrogates are too sure of themselves on real responses. Draws that each see 70 % of the trials also vary with what single
+    trials pull; on exact grids this brought 90 % intervals from 65-75 % to about 90 % coverage.
+    """
+    rows = np.sort(rng.permutation(len(gp.y))[: max(4, round(PART * len(gp.y)))])
+    return replace(gp, x=gp.x[rows], y=gp.y[rows])
+
+
+def _result(p: Prepared, scope: str, confidence: float, draws: tuple[VarianceDraws, VarianceDraws]) -> Sensitivity:
+    assert p.fit is not None and p.evidence is not None
+    middle, spread = draws
+    widen = WIDEN_CROWDED if p.crowded else WIDEN
+    main = _estimate(middle.main / middle.variance[:, None], spread.main / spread.variance[:, None], confidence, widen)
+    total = _estimate(middle.total / middle.variance[:, None], spread.total / spread.variance[:, None], confidence, widen)
+    pair = _estimate(middle.pair, spread.pair, confidence, widen)
+    alive = p.alive & (total[1] > 0.0)
+    for shares in (main, total):
+        shares[1][~alive] = 0.0
+    single = np.array([p.space.n_levels[j] == 1 for j in range(p.space.d)])
+    for shares in (main, total):
+        shares[:, single] = 0.0
+        shares[:, ~p.varied & ~single] = np.array([[np.nan], [0.0], [1.0]])
+    return Sensitivity(
+        parameters=p.names,
+        main=main[0], main_low=main[1], main_high=main[2],
+        total=total[0], total_low=total[1], total_high=total[2],
+        interactions=_interactions(p.names, pair, alive),
+        verdicts={name: _verdict(p, j, bool(alive[j]), total[:, j], confidence) for j, name in enumerate(p.names)},
+        scale=p.scale.name, scope=scope, confidence=confidence, n_used=p.n, n_failed=p.n_failed,
+        noise=float(min(p.fit.best.noise, 1.0)), fit=p.explains(), evidence=p.evidence, notes=_notes(p, scope),
+    )  # fmt: skip
+
+
+def _estimate(middle: FloatArray, spread: FloatArray, confidence: float, widen: float) -> FloatArray:
+    """Estimate, low, high (3, ...): the mean of the one, quantiles of the other, widened on the scale of log odds."""
+    estimate = np.clip(middle.mean(axis=0), 0.0, 1.0)
+    odds = _log_odds(spread)
+    centre = np.median(odds, axis=0)
+    ends = np.quantile(odds, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    low, high = 1.0 / (1.0 + np.exp(-(centre + widen * (ends - centre))))
+    low = np.where(low < RESOLUTION, 0.0, low - RESOLUTION / 4)
+    return np.array([estimate, np.minimum(low, estimate), np.maximum(np.minimum(high + RESOLUTION / 4, 1.0), estimate)])
+
+
+def _log_odds(share: FloatArray) -> FloatArray:
+    inside = np.clip(share, 1e-4, 1.0 - 1e-4)
+    return np.log(inside) - np.log1p(-inside)
+
+
+def _verdict(p: Prepared, j: int, alive: bool, total: FloatArray, confidence: float) -> str:
+    assert p.evidence is not None
+    sure = f"{100 * confidence:g} %"
+    if p.space.n_levels[j] == 1:
+        return f"{DEAD}: it has only one value"
+    if not p.varied[j]:
+        return f"{TOO_LITTLE}: every finished trial in which it is active has the same value"
+    if alive:
+        return f"{MATTERS}: it moves {100 * total[1]:.0f} to {100 * total[2]:.0f} % of the variance ({sure}), evidence {p.evidence[j]:.1f} nats"
+    if p.evidence[j] > LEAST_EVIDENCE:
+        return f"{DEAD}: it moves at most {100 * total[2]:.0f} % of the variance ({sure}), perhaps nothing"
+    return f"{DEAD}: the {p.n} trials are told as well without it; at most {100 * total[2]:.0f} % of the variance ({sure})"
+
+
+def _interactions(names: tuple[str, ...], pair: FloatArray, alive: BoolArray) -> Interactions:
+    first, second = np.triu_indices(len(names), 1)
+    share, low, high = (pair[k][first, second] for k in range(3))
+    low = np.where(alive[first] & alive[second], low, 0.0)
+    order = np.argsort(-np.nan_to_num(share, nan=-1.0), kind="stable")
+    return Interactions(
+        tuple(names[i] for i in first[order]), tuple(names[i] for i in second[order]), share[order], low[order], high[order]
+    )  # fmt: skip
+
+
+def _nothing(p: Prepared, scope: str, confidence: float) -> Sensitivity:
+    """The result when nothing can be told: no invented numbers."""
+    d = p.space.d
+    nan, zero, one = np.full(d, np.nan), np.zeros(d), np.ones(d)
+    pairs = np.full((3, d, d), np.nan)
+    pairs[1], pairs[2] = 0.0, 1.0
+    if p.fit is None:
+        reason = too_little(p)
+    else:
+        reason = f"{DEAD}: noise alone tells the {p.n} trials as well as all knobs together"
+    return Sensitivity(
+        parameters=p.names,
+        main=nan, main_low=zero, main_high=one,
+        total=nan.copy(), total_low=zero.copy(), total_high=one.copy(),
+        interactions=_interactions(p.names, pairs, np.zeros(d, dtype=bool)),
+        verdicts=dict.fromkeys(p.names, reason),
+        scale=p.scale.name, scope=scope, confidence=confidence, n_used=p.n, n_failed=p.n_failed,
+        noise=float("nan") if p.fit is None else float(min(p.fit.best.noise, 1.0)),
+        fit=float("nan") if p.fit is None else p.explains(),
+        evidence=np.zeros(d) if p.evidence is None else p.evidence, notes=_notes(p, scope),
+    )  # fmt: skip
+
+
+def _notes(p: Prepared, scope: str) -> tuple[str, ...]:
+    where = "their declared distributions" if scope == "space" else "a box of 15 % of each range around the best trial"
+    notes = [*p.notes, f"Knobs vary independently over {where}; seed noise is not part of the variance that is shared out."]
+    if p.space.is_conditional:
+        notes.append("A conditional knob counts only where it is active; its parent's share includes switching it on and off.")
+    if p.space.constrained:
+        notes.append("Constraints are not applied to the input measure: shares include configurations that the constraints forbid.")
+    if not p.explained and p.fit is not None:
+        notes.append("No shares are given: either nothing matters here, or the seed noise hides it. Repeats or more trials would tell.")
+    return tuple(notes)

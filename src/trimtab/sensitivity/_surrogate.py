@@ -18,20 +18,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from trimtab.errors import InputError, StudyError
+from trimtab.errors import InputError
 from trimtab.numerics import BoolArray, FloatArray, sobol_points
+from trimtab.numerics._threads import one_blas_thread
 from trimtab.records import FAILED, PRUNED, TrialTable, table_of
-from trimtab.sensitivity._scale import Scale, choose_scale, heavy_tail
+from trimtab.sensitivity._scale import Scale, choose_scale
 from trimtab.space import Space
 from trimtab.surrogates import ProductFit, ProductGP, evidence_of_columns, fit_product_gp
 
-__all__ = ["Prepared", "check_confidence", "prepare", "too_little"]
+__all__ = ["LEAST_EVIDENCE", "Prepared", "check_confidence", "prepare", "too_little"]
 
-HYPER_DRAWS = 16
-FIT_TRIALS = 300  # the fit costs n^3 about a hundred times; more trials sharpen hyperparameters little
-USED_TRIALS = 600
+HYPER_DRAWS = 12
+FIT_TRIALS = 250  # the fit costs n^3 about 150 times; more trials sharpen hyperparameters little
+USED_TRIALS = 500
 FEWEST_TRIALS = 8
 KEPT_FITS = 4
+LEAST_EVIDENCE = 3.0  # nats: odds of 20 to 1
 CROWDED = 2.2  # Kolmogorov-Smirnov distance in units of 1/sqrt(n); uniform columns pass it once in 10,000
 
 
@@ -72,6 +74,12 @@ class Prepared:
         return self.fit is not None and self.gain > 3.0 + 0.3 * self.space.d
 
     @property
+    def alive(self) -> BoolArray:
+        """Knobs without which the trials are clearly told worse (d,)."""
+        assert self.evidence is not None
+        return (self.evidence > LEAST_EVIDENCE) & self.varied
+
+    @property
     def best(self) -> FloatArray:
         """The best trial's point (d,)."""
         return self.x[int(np.argmin(self.sign * self.v))]
@@ -93,11 +101,7 @@ class Prepared:
 
     def point(self, at: Mapping[str, object] | None) -> FloatArray:
         """The point (d,) of a configuration, by default the best trial's."""
-        if at is not None:
-            return np.asarray(self.space.encode([dict(at)])[0])
-        if self.n == 0:
-            raise StudyError("No trial has finished yet, so there is no best configuration. Give at=, or run some trials.")
-        return self.best
+        return self.best if at is None else np.asarray(self.space.encode([dict(at)])[0])
 
 
 def check_confidence(confidence: float) -> None:
@@ -114,7 +118,8 @@ def prepare(source: object, scale: str = "auto") -> Prepared:
     key = _digest(table, scale)
     found = _kept.get(key)
     if found is None:
-        found = _prepare(table, scale)
+        with one_blas_thread():
+            found = _prepare(table, scale)
         _kept[key] = found
         while len(_kept) > KEPT_FITS:
             _kept.popitem(last=False)
@@ -189,16 +194,26 @@ def _fitted(p: Prepared) -> Prepared:
         notes.append("The trials crowd in parts of the space, as an optimiser's do: intervals are widened, and where few trials lie the surrogate's guess stands in.")
     categorical = np.array([k == "categorical" for k in p.space.kinds])
     z = p.scale.standard(p.v)
-    fit = fit_product_gp(p.x[rows[:FIT_TRIALS]], z[rows[:FIT_TRIALS]], categorical, draws=HYPER_DRAWS, seed=0)
+    fit = _fit(p.x[rows[:FIT_TRIALS]], z[rows[:FIT_TRIALS]], categorical)
     if p.crowded and p.scale.name == "rank":
         p, fit = _rank_over_space(p, fit, rows[:FIT_TRIALS], categorical)
         z = p.scale.standard(p.v)
         notes.append("Ranks are those over the declared space, through the surrogate, not those among the trials.")
-    evidence = evidence_of_columns(fit)
+    evidence = evidence_of_columns(fit, [[j, *_descendants(p.space, j)] for j in range(p.space.d)])
     gain = fit.best.log_evidence() - _noise_evidence(fit.best.y)
     if len(rows) > FIT_TRIALS:
         fit = ProductFit(_with(fit.best, p.x[rows], z[rows]), tuple(_with(g, p.x[rows], z[rows]) for g in fit.draws))
     return replace(p, fit=fit, evidence=evidence, gain=gain, notes=tuple(notes))
+
+
+def _descendants(space: Space, j: int) -> list[int]:
+    """Columns that exist only depending on column j, directly or not. Without j they would always or never exist."""
+    found = {space.names[j]}
+    for name in space.names:  # parents stand before children
+        when = space.parameters[name].when
+        if when is not None and found & set(when.parents):
+            found.add(name)
+    return [i for i, name in enumerate(space.names) if name in found and i != j]
 
 
 def _with(gp: ProductGP, x: FloatArray, y: FloatArray) -> ProductGP:
@@ -223,7 +238,12 @@ def _rank_over_space(p: Prepared, fit: ProductFit, rows: np.ndarray, categorical
     score = np.maximum.accumulate(ndtri(np.clip(share, edge, 1 - edge)))
     scale = replace(p.scale, score=score + 1e-9 * np.arange(len(score)))._standardised(p.v)
     z = scale.standard(p.v)
-    return replace(p, scale=scale), fit_product_gp(p.x[rows], z[rows], categorical, draws=HYPER_DRAWS, seed=0)
+    return replace(p, scale=scale), _fit(p.x[rows], z[rows], categorical)
+
+
+def _fit(x: FloatArray, z: FloatArray, categorical: BoolArray) -> ProductFit:
+    """With few trials noise and short waves tell the same story, so two starts compete; with many the first is enough."""
+    return fit_product_gp(x, z, categorical, draws=HYPER_DRAWS, seed=0, starts=2 if len(z) <= 120 else 1)
 
 
 def _distinct(column: FloatArray) -> int:

@@ -24,7 +24,8 @@ class Categorical(Parameter):
     """One of the choices: any objects, handed back as they are.
 
     ordered: the choices have an order (small, medium, large), which the samplers and analyses then use.
-    labels: short stable texts, one a choice, under which the choices are stored; by default made from the choices themselves.
+    labels: short stable texts, one a choice, under which the choices are stored; by default made from the choices
+        themselves.
     """
 
     choices: Sequence[Any] = field(compare=False)
@@ -53,7 +54,10 @@ class Categorical(Parameter):
         return len(self.choices)
 
     def position(self, value: object) -> int | None:
-        """Index of a choice, or None: the very object, else an equal one of its type, else an equal one, else one of the same label."""
+        """Index of a choice, or None.
+
+        The very object, else an equal one of its type, else an equal one, else one of its type and label.
+        """
         plain = isinstance(value, _PLAIN)
         if plain:
             try:

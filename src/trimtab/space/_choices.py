@@ -1,6 +1,7 @@
 """Values that are compared, not computed with: when two are the same, and a column of them as codes and a table.
 
-A column of n choices is n codes and the K values they stand for: whatever is asked of it is answered once for each value and looked up.
+A column of n choices is n codes and the K values they stand for: whatever is asked of it is answered once for each
+value and looked up.
 """
 
 from __future__ import annotations

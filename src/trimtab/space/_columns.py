@@ -1,4 +1,4 @@
-"""From what a user declares to the columns of the cube: names checked, parents before children, lists of dicts joined."""
+"""From what a user declares to columns: names checked, parents before children, lists of dicts joined."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ _SUBSPACE = "subspace"
 
 @dataclass(frozen=True)
 class Column:
-    """One parameter. name: of the column, unique; public: the key that the user's configuration has (the same in almost all spaces);
-    hidden: a choice between dicts, which no configuration shows; order: place in the user's declaration."""
+    """One parameter in its place.
+
+    name: of the column, unique. public: the key that the user's configuration has (the same in almost all spaces).
+    hidden: a choice between dicts, which no configuration shows. order: place in the user's declaration.
+    """
 
     name: str
     public: str
@@ -44,11 +47,14 @@ def columns_of(parameters: object) -> tuple[Column, ...]:
         columns = _join(dicts)
     else:
         raise SpaceError(
-            f"A space is a dict of parameters (or a list of such dicts), got {type(parameters).__name__}: {parameters!r}. "
+            f"A space is a dict of parameters (or a list of such dicts), got {type(parameters).__name__}: "
+            f"{parameters!r}. "
             "For example Space({'lr': Float(1e-4, 1e-1, log=True)})."
         )
     if all(c.parameter.kind == "constant" for c in columns):
-        raise SpaceError("The space is empty: it has no parameter to search. Add a Float, Int, Categorical or a list of choices.")
+        raise SpaceError(
+            "The space is empty: it has no parameter to search. Add a Float, Int, Categorical or a list of choices."
+        )
     return _parents_first(columns)
 
 
@@ -69,7 +75,10 @@ def _dict(parameters: Mapping[Any, object]) -> dict[str, Parameter]:
 
 
 def _join(dicts: Sequence[Mapping[str, Parameter]]) -> list[Column]:
-    """One column chooses the dict; the same parameter in several dicts is one column, different ones of one name are several."""
+    """A column that chooses the dict, and those of the dicts.
+
+    The same parameter in several dicts is one column, different ones of one name are several.
+    """
     names = dict.fromkeys(name for d in dicts for name in d)
     chooser = _SUBSPACE
     while chooser in names:

@@ -18,7 +18,10 @@ __all__ = ["Condition"]
 
 @dataclass(frozen=True)
 class Condition:
-    """All of `equals` hold (parent -> accepted values) and the expression, if any, is true. An inactive parent never meets it."""
+    """All of `equals` hold (parent -> accepted values) and the expression, if any, is true.
+
+    An inactive parent never meets it.
+    """
 
     equals: tuple[tuple[str, tuple[Any, ...]], ...] = ()
     expression: Expression | None = None
@@ -71,7 +74,9 @@ def _accepted(parent: str, value: object) -> tuple[Any, ...]:
     """A list, set or range means any of its members; a tuple is a value (it may be a choice)."""
     accepted = tuple(value) if isinstance(value, (list, set, frozenset, range)) else (value,)
     if not accepted:
-        raise SpaceError(f"when= gives an empty list of values for {parent!r}. Name at least one value, or leave when= out.")
+        raise SpaceError(
+            f"when= gives an empty list of values for {parent!r}. Name at least one value, or leave when= out."
+        )
     return accepted
 
 

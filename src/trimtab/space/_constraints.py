@@ -20,7 +20,8 @@ __all__ = ["Constraint"]
 class Constraint:
     """Holds, or not, at a configuration. One that mentions an inactive parameter does not apply there.
 
-    rule: an Expression, a function params -> bool, or None for a stored function whose code is not here (then it is not checked).
+    rule: an Expression, a function params -> bool, or None for a stored function whose code is not here (then it is
+        not checked).
     """
 
     rule: Expression | Callable[[Mapping[str, Any]], object] | None
@@ -35,7 +36,9 @@ class Constraint:
             return cls(Expression(rule), rule)
         if callable(rule):
             return cls(rule, getattr(rule, "__qualname__", type(rule).__name__))
-        raise SpaceError(f"A constraint must be an expression such as 'a <= 2 * b' or a function of the parameters, got {rule!r}.")
+        raise SpaceError(
+            f"A constraint must be an expression such as 'a <= 2 * b' or a function of the parameters, got {rule!r}."
+        )
 
     @property
     def names(self) -> frozenset[str]:
@@ -57,7 +60,7 @@ class Constraint:
 
     def holds_params(self, params: Mapping[str, Any], known: frozenset[str]) -> bool:
         """Truth of a function at one configuration. Reading an inactive parameter means that it does not apply."""
-        if not callable(self.rule):
+        if self.rule is None or isinstance(self.rule, Expression):
             return True
         try:
             answer = self.rule(_Configuration(params, known, self.text))
@@ -67,10 +70,14 @@ class Constraint:
             raise
         except Exception as error:
             raise SpaceError(
-                f"The constraint {self.text} raised {type(error).__name__}: {error} at {dict(params)!r}. Make it return True or False there."
+                f"The constraint {self.text} raised {type(error).__name__}: {error} at {dict(params)!r}. Make it "
+                "return True or False there."
             ) from error
         if answer is None:
-            raise SpaceError(f"The constraint {self.text} returned None at {dict(params)!r}. Make it return True where it is allowed, else False.")
+            raise SpaceError(
+                f"The constraint {self.text} returned None at {dict(params)!r}. Make it return True where it is "
+                "allowed, else False."
+            )
         return bool(answer)
 
     def to_plain(self) -> dict[str, str]:
@@ -88,7 +95,7 @@ class _Inactive(KeyError):
 
 
 class _Configuration(dict[str, Any]):
-    """What a constraint function sees: its own copy of the configuration, which knows an inactive name from an unknown one."""
+    """What a constraint function sees: a copy of its own, which knows an inactive name from an unknown one."""
 
     def __init__(self, params: Mapping[str, Any], known: frozenset[str], text: str) -> None:
         super().__init__(params)

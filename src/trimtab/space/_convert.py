@@ -19,8 +19,9 @@ __all__ = ["parameter_of"]
 def parameter_of(name: str, value: object) -> Parameter:
     """The parameter that `value` stands for.
 
-    A Parameter is itself. A list, tuple, set, range or 1-D array is Categorical (numbers in rising or falling order: ordered). A frozen
-    scipy distribution is Float, Int or Distribution. Anything else that is a plain value (text, number, None) is Constant.
+    A Parameter is itself. A list, tuple, set, range or 1-D array is Categorical (numbers in rising or falling order:
+    ordered). A frozen scipy distribution is Float, Int or Distribution. Anything else that is a plain value (text,
+    number, None) is Constant.
     """
     if isinstance(value, Parameter):
         return value
@@ -43,7 +44,8 @@ def parameter_of(name: str, value: object) -> Parameter:
             "Use one of those, or Float, Int or Categorical."
         )
     raise SpaceError(
-        f"Parameter {name!r} must be Float, Int, Categorical, Constant, a list of choices, a frozen scipy.stats distribution "
+        f"Parameter {name!r} must be Float, Int, Categorical, Constant, a list of choices, a frozen scipy.stats "
+        "distribution "
         f"or a plain value, got {value!r} ({type(value).__name__}). For one fixed object use Constant(...)."
     )
 
@@ -75,7 +77,11 @@ def _from_distribution(frozen: Any) -> Parameter:
     name, (low, high) = frozen.dist.name, (float(v) for v in frozen.support())
     if name == "uniform":
         return Float(low, high)
-    if name in ("loguniform", "reciprocal") and low > 0 and math.isclose(float(frozen.cdf(math.sqrt(low * high))), 0.5, rel_tol=1e-9):
+    if (
+        name in ("loguniform", "reciprocal")
+        and low > 0
+        and math.isclose(float(frozen.cdf(math.sqrt(low * high))), 0.5, rel_tol=1e-9)
+    ):
         return Float(low, high, log=True)
     if name == "randint":
         return Int(int(low), int(high)) if high > low else Constant(int(low))

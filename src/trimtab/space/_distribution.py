@@ -1,6 +1,7 @@
 """A frozen `scipy.stats` distribution as a parameter, searched through its quantile function: u = cdf(value).
 
-uniform, loguniform and randint become Float and Int (see `_convert`); this class serves all others (norm, expon, poisson, ...).
+uniform, loguniform and randint become Float and Int (see `_convert`); this class serves all others (norm, expon,
+poisson, ...).
 """
 
 from __future__ import annotations
@@ -26,14 +27,16 @@ _MOST_LEVELS = 1000  # a discrete distribution with so many values or fewer has 
 class Distribution(Parameter):
     """Values distributed like the frozen distribution `frozen`, for example `scipy.stats.norm(0, 1)`.
 
-    Discrete distributions give Python ints. The coordinate is the cumulative probability, so that the cube is uniform; a whole number sits
-    in the middle of its own share of probability.
+    Discrete distributions give Python ints. The coordinate is the cumulative probability, so that the cube is uniform;
+    a whole number sits in the middle of its own share of probability.
     """
 
     frozen: Any = field(compare=False)
     _spec: tuple[str, tuple[float, ...], tuple[tuple[str, float], ...]] = field(init=False, repr=False)
     _support: tuple[float, float] = field(init=False, repr=False, compare=False)
-    _edges: FloatArray | None = field(default=None, init=False, repr=False, compare=False)  # (K + 1,) cdf around each level
+    _edges: FloatArray | None = field(
+        default=None, init=False, repr=False, compare=False
+    )  # (K + 1,) cdf around each level
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -52,12 +55,16 @@ class Distribution(Parameter):
         object.__setattr__(self, "_spec", (name, args, keywords))
         low, high = (float(v) for v in frozen.support())
         if math.isnan(low) or not np.isfinite(frozen.ppf(0.5)):
-            raise SpaceError(f"{self} is no valid distribution: scipy.stats gives NaN for these arguments (is scale > 0?). Correct them.")
+            raise SpaceError(
+                f"{self} is no valid distribution: scipy.stats gives NaN for these arguments (is scale > 0?). "
+                "Correct them."
+            )
         object.__setattr__(self, "_support", (low, high))
         again = frozen_from_spec(self.spec)
         if again is None or not np.allclose(again.ppf([0.2, 0.7]), frozen.ppf([0.2, 0.7]), equal_nan=True):
             raise SpaceError(
-                f"The distribution {name!r} cannot be stored: scipy.stats has none of this name and these values. Use one of scipy.stats, "
+                f"The distribution {name!r} cannot be stored: scipy.stats has none of this name and these values. "
+                "Use one of scipy.stats, "
                 "or Float, Int or Categorical."
             )
         if self.discrete and high - low < _MOST_LEVELS:
@@ -114,14 +121,17 @@ class Distribution(Parameter):
             return self.levels()[np.clip(v - self._support[0], 0, self.n_levels - 1).astype(np.intp)]
         if self.discrete:
             return self._middle(v)
-        return np.clip(np.asarray(self.frozen.cdf(v), dtype=float), _TAIL, 1 - _TAIL)
+        u: FloatArray = np.clip(np.asarray(self.frozen.cdf(v), dtype=float), _TAIL, 1 - _TAIL)
+        return u
 
     def check(self, value: object, name: str) -> None:
         v = finite_number(value, f"Parameter {name!r}")
         low, high = self._support
         if not low <= v <= high or (self.discrete and v != math.floor(v)):
             whole = "be a whole number" if self.discrete else "lie"
-            raise SpaceError(f"Parameter {name!r} must {whole} in the support [{low:g}, {high:g}] of {self}, got {value!r}.")
+            raise SpaceError(
+                f"Parameter {name!r} must {whole} in the support [{low:g}, {high:g}] of {self}, got {value!r}."
+            )
 
     def load(self, stored: Sequence[Any]) -> list[Any]:
         return [int(v) for v in stored] if self.discrete else [float(v) for v in stored]

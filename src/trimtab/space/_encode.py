@@ -18,7 +18,8 @@ __all__ = ["encode_one"]
 def encode_one(rules: Rules, params: Mapping[str, Any]) -> FloatArray:
     """Point (d,) of one configuration, NaN where a parameter is inactive.
 
-    In a space that was given as a list of dicts it belongs to the first dict that accepts it; the error is that of the dict it fits best.
+    In a space that was given as a list of dicts it belongs to the first dict that accepts it; the error is that of the
+    dict it fits best.
     """
     if not isinstance(params, Mapping):
         raise SpaceError(f"A configuration must be a dict of parameters, got {params!r} ({type(params).__name__}).")

@@ -1,8 +1,9 @@
 """A small safe language for constraints and conditions: `batch_size <= 128 or learning_rate > 1e-3`.
 
 The text is parsed by `ast` and walked by our own evaluator over whole columns; nothing is ever handed to `eval`.
-Allowed: names of parameters (in `backticks` where they are no Python names), numbers, texts, True/False/None, tuples and lists,
-+ - * / // % **, comparisons (also chained, `in`, `not in`), and/or/not, and the functions abs, min, max, log, log2, log10, exp, sqrt, round.
+Allowed: names of parameters (in `backticks` where they are no Python names), numbers, texts, True/False/None, tuples
+and lists, + - * / // % **, comparisons (also chained, `in`, `not in`), and/or/not, and the functions abs, min, max,
+log, log2, log10, exp, sqrt, round.
 Numbers follow floating point: 1 / 0 is infinite, a comparison with NaN or with a choice that is no number is false.
 """
 
@@ -51,7 +52,10 @@ def unknown_name(name: str, known: Iterable[str], where: str) -> SpaceError:
 
 @dataclass(frozen=True)
 class Expression:
-    """A parsed expression. names: the parameters that it mentions; compared: (name, value) wherever it asks whether a parameter is a value."""
+    """A parsed expression.
+
+    names: the parameters that it mentions. compared: (name, value) wherever it asks whether a parameter is a value.
+    """
 
     text: str
     names: frozenset[str] = field(init=False, compare=False)
@@ -61,7 +65,10 @@ class Expression:
 
     def __post_init__(self) -> None:
         if len(self.text) > _LONGEST:
-            raise SpaceError(f"The expression has {len(self.text)} characters; at most {_LONGEST} are allowed. Use a function instead.")
+            raise SpaceError(
+                f"The expression has {len(self.text)} characters; at most {_LONGEST} are allowed. Use a function "
+                "instead."
+            )
         plain, aliases = _without_backticks(self.text)
         object.__setattr__(self, "_aliases", aliases)
         try:
@@ -71,7 +78,8 @@ class Expression:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise SpaceError(
                 f"Cannot read the expression {_cut(self.text)!r}: {getattr(error, 'msg', error)}. Write it like "
-                "'batch_size <= 128 or learning_rate > 1e-3'; put a name that is no Python name in backticks: '`my-name` > 3'."
+                "'batch_size <= 128 or learning_rate > 1e-3'; put a name that is no Python name in backticks: "
+                "'`my-name` > 3'."
             ) from None
         names: set[str] = set()
         compared: list[tuple[str, Any]] = []
@@ -87,7 +95,8 @@ class Expression:
                 result = _truth(self._value(self._tree, columns))
             except (TypeError, ValueError, OverflowError) as error:
                 raise SpaceError(
-                    f"Cannot evaluate {_cut(self.text)!r}: {error}. Compare numbers with numbers and texts with texts, or use a function."
+                    f"Cannot evaluate {_cut(self.text)!r}: {error}. Compare numbers with numbers and texts with "
+                    "texts, or use a function."
                 ) from None
         return np.broadcast_to(result, (n,))
 
@@ -99,7 +108,9 @@ class Expression:
 
     def _check(self, node: ast.expr, names: set[str], compared: list[tuple[str, Any]], depth: int) -> None:
         if depth > _DEEPEST:
-            raise SpaceError(f"The expression {_cut(self.text)!r} is nested more than {_DEEPEST} deep. Use a function instead.")
+            raise SpaceError(
+                f"The expression {_cut(self.text)!r} is nested more than {_DEEPEST} deep. Use a function instead."
+            )
         match node:
             case ast.Name():
                 names.add(self._name(node))
@@ -121,11 +132,15 @@ class Expression:
                 parts = node.args
                 if (len(parts) < 2) if name in _OF_SEVERAL else (len(parts) != 1):
                     takes = "two or more values" if name in _OF_SEVERAL else "one value"
-                    raise SpaceError(f"The expression {_cut(self.text)!r} gives {name}() {len(parts)} values; it takes {takes}.")
+                    raise SpaceError(
+                        f"The expression {_cut(self.text)!r} gives {name}() {len(parts)} values; it takes {takes}."
+                    )
             case _:
                 raise SpaceError(
-                    f"The expression {_cut(self.text)!r} uses {_cut(_source(node))!r}, which is not allowed. Use parameter names, numbers, "
-                    f"texts, arithmetic, comparisons, and/or/not and {', '.join(_FUNCTIONS)}; for anything else give a function."
+                    f"The expression {_cut(self.text)!r} uses {_cut(_source(node))!r}, which is not allowed. Use "
+                    "parameter names, numbers, "
+                    f"texts, arithmetic, comparisons, and/or/not and {', '.join(_FUNCTIONS)}; for anything else give "
+                    "a function."
                 )
         for part in parts:
             self._check(part, names, compared, depth + 1)
@@ -231,7 +246,11 @@ def _numbers(value: Any) -> FloatArray | np.float64:
 
 
 def _truth(value: Any) -> Any:
-    return value.truth() if isinstance(value, ChoiceColumn) else np.asarray(bool(value) if isinstance(value, tuple) else value).astype(bool)
+    return (
+        value.truth()
+        if isinstance(value, ChoiceColumn)
+        else np.asarray(bool(value) if isinstance(value, tuple) else value).astype(bool)
+    )
 
 
 def _compare(op: ast.cmpop, left: Any, right: Any) -> Any:

@@ -1,8 +1,9 @@
 """Stable short texts for the choices of a categorical parameter, which may be any objects.
 
-A text is its own label, in quotes where it could be taken for something else ("1", "None"); numbers, None, tuples and estimators are shown
-by `repr`; functions and classes by their qualified name. An object whose `repr` holds a memory address has no stable text: it gets the name
-of its type. A label never depends on the choices that come after it, so that a list of choices can grow.
+A text is its own label, in quotes where it could be taken for something else ("1", "None"); numbers, None, tuples and
+estimators are shown by `repr`; functions and classes by their qualified name. An object whose `repr` holds a memory
+address has no stable text: it gets the name of its type. A label never depends on the choices that come after it, so
+that a list of choices can grow.
 """
 
 from __future__ import annotations
@@ -17,23 +18,37 @@ import numpy as np
 
 from trimtab.errors import SpaceError
 
-__all__ = ["has_address", "label_of", "labels_of"]
+__all__ = ["LabelText", "has_address", "label_of", "labels_of"]
 
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 _LONGEST = 100  # characters; longer texts keep their start and get a checksum
+
+
+class LabelText(str):
+    """Stands for an object of which only the label is known: that of a space read from a storage."""
+
+    __slots__ = ()
 
 
 def labels_of(choices: Sequence[object], given: Sequence[str] | None) -> tuple[str, ...]:
     """One distinct text a choice. Raises SpaceError where two choices are the same, or `given` does not fit."""
     if given is not None:
         labels = (given,) if isinstance(given, str) else tuple(given)
-        if len(labels) != len(choices) or len(set(labels)) != len(labels) or not all(isinstance(s, str) for s in labels):
-            raise SpaceError(f"labels must be {len(choices)} different texts, one for each choice, got {list(labels)!r}.")
+        if (
+            len(labels) != len(choices)
+            or len(set(labels)) != len(labels)
+            or not all(isinstance(s, str) for s in labels)
+        ):
+            raise SpaceError(
+                f"labels must be {len(choices)} different texts, one for each choice, got {list(labels)!r}."
+            )
         return labels
     taken: dict[str, object] = {}
     for choice in choices:
         label = base = label_of(choice)
-        if label in taken and (taken[label] is choice or (type(taken[label]) is type(choice) and not has_address(choice))):
+        if label in taken and (
+            taken[label] is choice or (type(taken[label]) is type(choice) and not has_address(choice))
+        ):
             raise SpaceError(f"Categorical choices must differ, got {label} twice. Remove one, or give labels=[...].")
         k = 1
         while label in taken:
@@ -45,6 +60,8 @@ def labels_of(choices: Sequence[object], given: Sequence[str] | None) -> tuple[s
 
 def label_of(choice: object) -> str:
     """The text of one value on its own."""
+    if isinstance(choice, LabelText):
+        return str(choice)
     if isinstance(choice, str):
         return _shortened(repr(choice) if _looks_otherwise(choice) else choice)
     name = getattr(choice, "__qualname__", None)

@@ -1,7 +1,8 @@
 """Real and whole numbers.
 
-Values are rounded to 12 digits (of the larger bound; on a log scale of the value itself): far below what any network feels, far above the
-rounding errors of exp and log. So a value comes back from the cube as it went in, bit for bit, and prints as 0.001, not 0.0010000000000000002.
+Values are rounded to 12 digits (of the larger bound; on a log scale of the value itself): far below what any network
+feels, far above the rounding errors of exp and log. So a value comes back from the cube as it went in, bit for bit,
+and prints as 0.001, not 0.0010000000000000002.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def _bounds(kind: str, low: object, high: object, log: bool) -> None:
         raise SpaceError(f"{kind} needs low < high, got low={low!r}, high={high!r}. {remedy}")
     if log and a <= 0:
         raise SpaceError(
-            f"{kind} with log=True needs low > 0, got low={low!r}. Use log=False or a small positive low such as {_small(kind, b)}."
+            f"{kind} with log=True needs low > 0, got low={low!r}. Use log=False or a small positive low such as "
+            f"{_small(kind, b)}."
         )
 
 
@@ -69,10 +71,14 @@ class Float(Parameter):
 
     def _check_step(self, width: float) -> None:
         if self.log:
-            raise SpaceError("Float takes log=True or step=, not both. For log-spaced levels use Categorical([...], ordered=True).")
+            raise SpaceError(
+                "Float takes log=True or step=, not both. For log-spaced levels use Categorical([...], ordered=True)."
+            )
         step = finite_number(self.step, "Float step")
         if not 0 < step <= width * (1 + 1e-9):
-            raise SpaceError(f"Float step must lie in (0, high - low], got step={self.step!r} for [{self.low!r}, {self.high!r}].")
+            raise SpaceError(
+                f"Float step must lie in (0, high - low], got step={self.step!r} for [{self.low!r}, {self.high!r}]."
+            )
         object.__setattr__(self, "step", step)
         if width / step > 1e9:
             raise SpaceError(f"Float step={step!r} makes {width / step:.2g} levels. Use a larger step, or none.")
@@ -95,7 +101,10 @@ class Float(Parameter):
             return [self._level(k) for k in self.positions(u)]
         if self.log:
             a, width = math.log(low), math.log(high) - math.log(low)
-            return [min(max(float(f"{math.exp(a + v * width):.{_DIGITS}g}"), low), high) for v in np.clip(u, 0.0, 1.0).tolist()]
+            return [
+                min(max(float(f"{math.exp(a + v * width):.{_DIGITS}g}"), low), high)
+                for v in np.clip(u, 0.0, 1.0).tolist()
+            ]
         decimals, width = self._decimals, high - low
         return [min(max(round(low + v * width, decimals), low), high) for v in u.tolist()]
 
@@ -103,7 +112,7 @@ class Float(Parameter):
         """low + k step, written short where that is the same number: 0.3, not 0.30000000000000004."""
         assert self.step is not None
         raw = min(self.low + k * self.step, self.high)
-        short = round(raw, self._decimals)
+        short = min(max(round(raw, self._decimals), self.low), self.high)
         return short if abs(short - raw) <= 8 * math.ulp(max(abs(self.low), abs(self.high))) else raw
 
     def column(self, u: FloatArray) -> FloatArray:
@@ -113,20 +122,23 @@ class Float(Parameter):
         if self.log:
             a, width = math.log(low), math.log(high) - math.log(low)
             v = np.exp(a + np.clip(u, 0.0, 1.0) * width)
-            scale = 10.0 ** np.clip(_DIGITS - 1 - np.floor(np.log10(v)), -300, 300)
+            scale = 10.0 ** np.minimum(_DIGITS - 1 - np.floor(np.log10(v)), 300)
         else:
             v = low + u * (high - low)
             scale = np.float64(10.0) ** min(self._decimals, 300)
-        return np.clip(np.rint(v * scale) / scale, low, high)  # so that lr = 0.01 obeys "lr >= 0.01"
+        rounded = np.where(scale < 1e300, np.rint(v * scale) / scale, v)  # so that lr = 0.01 obeys "lr >= 0.01"
+        return np.clip(rounded, low, high)
 
     def coordinates(self, values: Sequence[Any]) -> FloatArray:
         low = self.low
         if self.step is not None:
             last, step = self.n_levels - 1, self.step
-            return (np.array([min(max(round((v - low) / step), 0), last) for v in values], dtype=float) + 0.5) / (last + 1)
+            return (np.array([min(max(round((v - low) / step), 0), last) for v in values], dtype=float) + 0.5) / (
+                last + 1
+            )
         if self.log:
             a, width = math.log(low), math.log(self.high) - math.log(low)
-            u = np.array([(math.log(max(v, low)) - a) / width for v in values], dtype=float)
+            u: FloatArray = np.array([(math.log(max(v, low)) - a) / width for v in values], dtype=float)
         else:
             width = self.high - low
             u = np.array([(v - low) / width for v in values], dtype=float)
@@ -136,11 +148,13 @@ class Float(Parameter):
         v = finite_number(value, f"Parameter {name!r}")
         slack = 1e-9 * (self.high - self.low)
         if not self.low - slack <= v <= self.high + slack:
-            raise SpaceError(f"Parameter {name!r} must lie in [{self.low!r}, {self.high!r}], got {value!r}.")
+            raise SpaceError(f"Parameter {name!r} must lie in [{self.low:.12g}, {self.high:.12g}], got {value!r}.")
         if self.step is not None:
             k = (v - self.low) / self.step
             if abs(k - round(k)) > 1e-6 or round(k) >= self.n_levels:
-                raise SpaceError(f"Parameter {name!r} must be {self.low!r} plus a multiple of step={self.step!r}, got {value!r}.")
+                raise SpaceError(
+                    f"Parameter {name!r} must be {self.low:.12g} plus a multiple of step={self.step:.12g}, got {value!r}."
+                )
 
     def fits(self, stored: Sequence[Any]) -> bool:
         numbers = self.step is None and set(map(type, stored)) <= {float, int}
@@ -149,7 +163,9 @@ class Float(Parameter):
 
 @dataclass(frozen=True)
 class Int(Parameter):
-    """A whole number in [low, high], both included. log: uniform in the logarithm; step: only low, low + step, ... (not with log)."""
+    """A whole number in [low, high], both included. log: uniform in the logarithm; step: only low, low + step, ...
+    (not with log).
+    """
 
     low: int
     high: int
@@ -166,12 +182,18 @@ class Int(Parameter):
             object.__setattr__(self, bound, int(value))
         _bounds("Int", self.low, self.high, self.log)
         if self.log and self.step != 1:
-            raise SpaceError("Int takes log=True or step=, not both. For chosen levels use Categorical([...], ordered=True).")
+            raise SpaceError(
+                "Int takes log=True or step=, not both. For chosen levels use Categorical([...], ordered=True)."
+            )
         if self.step < 1 or self.step > self.high - self.low:
-            raise SpaceError(f"Int step must lie in [1, high - low], got step={self.step!r} for [{self.low}, {self.high}].")
+            raise SpaceError(
+                f"Int step must lie in [1, high - low], got step={self.step!r} for [{self.low}, {self.high}]."
+            )
         if self.n_levels > MOST_LEVELS or (self.log and self.high > _LARGEST_LOG_INT):
             most = "high <= 10**12 with log=True" if self.log else "at most 2**50 values"
-            raise SpaceError(f"Int needs {most}, got [{self.low}, {self.high}]. Use Float and round, or search the exponent.")
+            raise SpaceError(
+                f"Int needs {most}, got [{self.low}, {self.high}]. Use Float and round, or search the exponent."
+            )
         if self.log and self.n_levels <= _TABLE:
             object.__setattr__(self, "_table", self._at(np.arange(self.low, self.high + 1, dtype=float)))
 
@@ -236,7 +258,9 @@ class Int(Parameter):
         whole = int(value)  # type: ignore[call-overload]
         if number != int(number) or not self.low <= whole <= self.high or (whole - self.low) % self.step:
             step = "" if self.step == 1 else f" in steps of {self.step}"
-            raise SpaceError(f"Parameter {name!r} must be a whole number in [{self.low}, {self.high}]{step}, got {value!r}.")
+            raise SpaceError(
+                f"Parameter {name!r} must be a whole number in [{self.low}, {self.high}]{step}, got {value!r}."
+            )
 
     def fits(self, stored: Sequence[Any]) -> bool:
         whole = self.step == 1 and set(map(type, stored)) <= {int}

@@ -2,9 +2,9 @@
 
 Every parameter is one coordinate u of the unit cube on which its declared distribution is uniform.
 
-    continuous   u = (t(v) - t(low)) / (t(high) - t(low)), t the identity or the logarithm; scipy distributions: u = cdf(v)
-    discrete     K levels. Even ones sit at (k + 1/2) / K; log integers at t(v) on [low - 1/2, high + 1/2], cells by rounding
-    categorical  K choices at (k + 1/2) / K, without an order between them
+    continuous   u = (t(v) - t(low)) / (t(high) - t(low)), t the identity or the logarithm; scipy distributions: u =
+    cdf(v) discrete     K levels. Even ones sit at (k + 1/2) / K; log integers at t(v) on [low - 1/2, high + 1/2],
+    cells by rounding categorical  K choices at (k + 1/2) / K, without an order between them
 
 A stored value is plain JSON: a number, or the label of a choice.
 """
@@ -54,6 +54,11 @@ class Parameter:
     def even(self) -> bool:
         """Whether the levels sit at (k + 1/2) / K and own [k / K, (k + 1) / K)."""
         return self.n_levels > 0
+
+    @property
+    def snaps_itself(self) -> bool:
+        """Whether `snap` does more than to clip or to go to even levels."""
+        return not self.even and type(self).snap is not Parameter.snap
 
     def levels(self) -> FloatArray:
         """Unit coordinates of the values (K,), ascending."""

@@ -17,7 +17,7 @@ from trimtab.space._conditions import Condition
 from trimtab.space._constraints import Constraint
 from trimtab.space._distribution import Distribution, frozen_from_spec
 from trimtab.space._expression import Expression
-from trimtab.space._labels import label_of
+from trimtab.space._labels import LabelText, label_of
 from trimtab.space._numeric import Float, Int
 from trimtab.space._parameter import Parameter
 
@@ -48,29 +48,55 @@ def space_from_plain(plain: Mapping[str, Any]) -> tuple[tuple[Column, ...], list
     from trimtab.space._columns import Column
 
     if plain.get("version", VERSION) > VERSION:
-        raise SpaceError(f"The stored space has version {plain['version']}; this trimtab reads up to {VERSION}. Update trimtab.")
+        raise SpaceError(
+            f"The stored space has version {plain['version']}; this trimtab reads up to {VERSION}. Update trimtab."
+        )
     try:
         columns = tuple(
-            Column(e["name"], e.get("public", e["name"]), _parameter_from_plain(e), e.get("hidden", False), e.get("order", 0))
+            Column(
+                e["name"],
+                e.get("public", e["name"]),
+                _parameter_from_plain(e),
+                e.get("hidden", False),
+                e.get("order", 0),
+            )
             for e in plain["parameters"]
         )
         return columns, [Constraint.from_plain(c) for c in plain["constraints"]]
     except (KeyError, TypeError, AttributeError) as error:
-        raise SpaceError(f"The stored space is damaged ({type(error).__name__}: {error}). Give the space again when opening the study.") from error
+        raise SpaceError(
+            f"The stored space is damaged ({type(error).__name__}: {error}). Give the space again when opening the "
+            "study."
+        ) from error
 
 
 def _parameter_to_plain(parameter: Parameter, columns: Sequence[Column]) -> dict[str, Any]:
     plain: dict[str, Any]
     match parameter:
         case Float():
-            plain = {"type": "float", "low": parameter.low, "high": parameter.high, "log": parameter.log, "step": parameter.step}
+            plain = {
+                "type": "float",
+                "low": parameter.low,
+                "high": parameter.high,
+                "log": parameter.log,
+                "step": parameter.step,
+            }
         case Int():
-            plain = {"type": "int", "low": parameter.low, "high": parameter.high, "log": parameter.log, "step": parameter.step}
+            plain = {
+                "type": "int",
+                "low": parameter.low,
+                "high": parameter.high,
+                "log": parameter.log,
+                "step": parameter.step,
+            }
         case Categorical():
             plain = {"type": "categorical", "labels": list(parameter.labels), "ordered": parameter.ordered}
-            plain["choices"] = [_choice_to_plain(c, s) for c, s in zip(parameter.choices, parameter.labels, strict=True)]
+            plain["choices"] = [
+                _choice_to_plain(c, s) for c, s in zip(parameter.choices, parameter.labels, strict=True)
+            ]
         case Distribution():
-            plain = {"type": "distribution", **parameter.spec}
+            spec = parameter.spec
+            plain = {"type": "distribution", "family": spec["name"], "args": spec["args"], "keywords": spec["keywords"]}
         case Constant():
             plain = {"type": "constant", "value": _choice_to_plain(parameter.value, label_of(parameter.value))}
         case _:
@@ -78,7 +104,9 @@ def _parameter_to_plain(parameter: Parameter, columns: Sequence[Column]) -> dict
     if parameter.when is not None:
         parents = {c.public: c.parameter for c in columns if isinstance(c.parameter, Categorical)}
         plain["when"] = {
-            "equals": [[p, [_accepted_to_plain(v, parents.get(p)) for v in values]] for p, values in parameter.when.equals],
+            "equals": [
+                [p, [_accepted_to_plain(v, parents.get(p)) for v in values]] for p, values in parameter.when.equals
+            ],
             "expression": parameter.when.expression.text if parameter.when.expression else None,
         }
     return plain
@@ -108,13 +136,18 @@ def _parameter_from_plain(plain: Mapping[str, Any]) -> Parameter:
             return Constant(_value_from_plain(plain["value"]), when=when)
         case "distribution":
             return Distribution(_frozen(plain), when=when)
-    raise SpaceError(f"The stored space has a parameter of the unknown type {plain['type']!r}. Was it written by a newer trimtab?")
+    raise SpaceError(
+        f"The stored space has a parameter of the unknown type {plain['type']!r}. Was it written by a newer trimtab?"
+    )
 
 
 def _frozen(plain: Mapping[str, Any]) -> Any:
-    frozen = frozen_from_spec({k: plain[k] for k in ("name", "args", "keywords")})
+    frozen = frozen_from_spec({"name": plain["family"], "args": plain["args"], "keywords": plain["keywords"]})
     if frozen is None:
-        raise SpaceError(f"The stored space uses the distribution {plain['name']!r}, which this scipy.stats does not have. Update scipy.")
+        raise SpaceError(
+            f"The stored space uses the distribution {plain['family']!r}, which this scipy.stats does not have. Update "
+            "scipy."
+        )
     return frozen
 
 
@@ -153,7 +186,7 @@ def _value_from_plain(plain: Any) -> Any:
             return [_value_from_plain(v) for v in content]
         case "dict":
             return {_value_from_plain(k): _value_from_plain(v) for k, v in content}
-    return plain["label"]
+    return LabelText(plain["label"])
 
 
 def short(parameter: Parameter) -> str:
@@ -161,9 +194,14 @@ def short(parameter: Parameter) -> str:
     when = f", when {parameter.when}" if parameter.when is not None else ""
     match parameter:
         case Float() | Int():
+            low, high = (repr(v) if isinstance(v, int) else f"{v:.12g}" for v in (parameter.low, parameter.high))
             log = ", log=True" if parameter.log else ""
-            step = f", step={parameter.step!r}" if parameter.step not in (None, 1) or isinstance(parameter.step, float) else ""
-            return f"{type(parameter).__name__}({parameter.low!r}, {parameter.high!r}{log}{step}{when})"
+            step = (
+                ""
+                if parameter.step is None or (isinstance(parameter, Int) and parameter.step == 1)
+                else f", step={parameter.step:.12g}"
+            )
+            return f"{type(parameter).__name__}({low}, {high}{log}{step}{when})"
         case Categorical():
             ordered = ", ordered=True" if parameter.ordered else ""
             return f"Categorical([{', '.join(parameter.labels)}]{ordered}{when})"
@@ -186,7 +224,10 @@ def check_stored(
     for row in stored:
         for name in row:
             if name not in known:
-                raise SpaceError(f"The space changed: stored trials have parameter {name!r}, which is not searched any more. {remedy}")
+                raise SpaceError(
+                    f"The space changed: stored trials have parameter {name!r}, which is not searched any more. "
+                    f"{remedy}"
+                )
     for column in columns:
         values = [row[column.name] for row in stored if column.name in row]
         if values and not column.parameter.fits(values):
@@ -197,17 +238,23 @@ def check_stored(
     for j, column in enumerate(columns):
         if np.any(here[:, j] & ~given[:, j]):
             raise SpaceError(
-                f"The space changed: parameter {column.name!r} is new or newly active, and stored trials have no value for it. {remedy}"
+                f"The space changed: parameter {column.name!r} is new or newly active, and stored trials have no "
+                f"value for it. {remedy}"
             )
         if np.any(given[:, j] & ~here[:, j]):
-            raise SpaceError(f"The space changed: parameter {column.name!r} is inactive where stored trials have a value. {remedy}")
+            raise SpaceError(
+                f"The space changed: parameter {column.name!r} is inactive where stored trials have a value. {remedy}"
+            )
 
 
 def _check_value(column: Column, value: Any, remedy: str) -> None:
     parameter = column.parameter
     if isinstance(parameter, Categorical):
         if value not in parameter.labels:
-            raise SpaceError(f"The space changed: choice {value!r} of parameter {column.name!r} is gone, but stored trials used it. {remedy}")
+            raise SpaceError(
+                f"The space changed: choice {value!r} of parameter {column.name!r} is gone, but stored trials used "
+                f"it. {remedy}"
+            )
         return
     try:
         parameter.check(value, column.name)

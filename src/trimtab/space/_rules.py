@@ -1,4 +1,4 @@
-"""What decides: the conditions under which parameters exist and the constraints between them, over whole columns of points.
+"""What decides: the conditions under which parameters exist and the constraints between them, over many points.
 
 Notation
     u       points of the unit cube (n, d); NaN where inactive, read as the middle
@@ -41,7 +41,10 @@ class Rules:
         self.names = frozenset(c.public for c in columns if not c.hidden)
         self.searched = np.array([c.parameter.kind != "constant" for c in columns], dtype=bool)
         self.conditional = any(c.parameter.when is not None for c in columns)
-        self._place = (np.cumsum(self.searched) - 1).tolist()  # column of u, for those that are searched
+        place = iter(range(len(self.columns)))
+        self.place = [
+            next(place) if searched else None for searched in self.searched.tolist()
+        ]  # column of u, None for a constant
         self._needed = self._check_names(constraints)
 
     def walk(self, u: FloatArray) -> Walk:
@@ -57,7 +60,8 @@ class Rules:
                 exists[:, k] = when.holds(values, active, n)
             if name in self._needed:
                 here = exists[:, k]
-                own = column.parameter.column(u[:, self._place[k]] if self.searched[k] else np.full(n, 0.5))
+                j = self.place[k]
+                own = column.parameter.column(np.full(n, 0.5) if j is None else u[:, j])
                 if name in values:  # the same name in another dict of a list: at most one exists
                     own, here = merge_columns(here, own, values[name]), here | active[name]
                 values[name], active[name] = own, here

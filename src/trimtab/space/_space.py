@@ -8,34 +8,39 @@ Notation
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from trimtab.errors import SpaceError
 from trimtab.numerics import BoolArray, FloatArray, IntArray
 from trimtab.space import _plain
+from trimtab.space._categorical import Constant
 from trimtab.space._columns import columns_of
 from trimtab.space._constraints import Constraint
-from trimtab.space._expression import Expression, unknown_name
-from trimtab.space._parameters import Parameter
+from trimtab.space._encode import encode_one
+from trimtab.space._parameter import Parameter
+from trimtab.space._rules import Rules
 
 __all__ = ["Space"]
 
-_MOST_DRAWS = 1_000_000  # feasible points rarer than one in a million are as good as none
+_RAREST = 1_000_000  # draws for one feasible point; rarer ones are as good as none
+_RAREST_BY_FUNCTION = 20_000  # likewise where a function of the user has to be called for each
 _FIRST_LOOK = 64
 
 
 class Space:
     """Parameters by name, with constraints that every sampler obeys.
 
-    parameters: {name: Float | Int | Categorical | Constant | list of choices | frozen scipy distribution | plain value}, or a list of such
-        dicts (one of them is chosen, as in scikit-learn's GridSearchCV).
-    constraints: expressions ("batch_size <= 128 or learning_rate > 1e-3") or functions of the configuration that return True where it is
-        allowed. One that mentions an inactive parameter does not apply.
+    parameters: {name: Float | Int | Categorical | Constant | list of choices | frozen scipy distribution | plain
+        value}, or a list of such dicts (one of them is chosen, as in scikit-learn's GridSearchCV).
+    constraints: expressions ("batch_size <= 128 or learning_rate > 1e-3") or functions of the configuration that
+        return True where it is allowed. One that mentions an inactive parameter does not apply.
 
-    Raises SpaceError: no parameters, unknown names, circular conditions, constraints that nothing satisfies.
+    Raises SpaceError: no parameters, unknown names, circular conditions, conditions that are never met, constraints
+        that nothing satisfies.
     """
 
     def __init__(self, parameters: object, constraints: object = ()) -> None:
@@ -47,73 +52,72 @@ class Space:
         self.kinds: tuple[str, ...] = tuple(c.parameter.kind for c in self._searched)
         self.n_levels: IntArray = np.array([c.parameter.n_levels for c in self._searched], dtype=np.int64)
         self.conditional: BoolArray = np.array([c.parameter.when is not None for c in self._searched], dtype=bool)
-        self.is_conditional: bool = any(c.parameter.when is not None for c in self._columns)
         self.constraints: tuple[Constraint, ...] = _constraints(constraints)
         self.constrained: bool = bool(self.constraints)
-        self._public = frozenset(c.public for c in self._columns if not c.hidden)
-        self._needed = self._names_that_decide()
-        self._check_satisfiable()
+        self._rules = Rules(self._columns, self.constraints)
+        self.is_conditional: bool = self._rules.conditional
+        self._even = np.flatnonzero([c.parameter.even for c in self._searched])
+        self._even_levels = self.n_levels[self._even].astype(float)
+        self._uneven = [j for j, c in enumerate(self._searched) if c.parameter.snaps_itself]
+        self._declared = [k for _, k in sorted((c.order, k) for k, c in enumerate(self._columns) if not c.hidden)]
+        self._conditional_constants = any(
+            c.parameter.when is not None and c.parameter.kind == "constant" for c in self._columns
+        )
+        self._check_possible()
 
     @property
     def cells(self) -> int | None:
         """Cells of the full product of levels, before conditions and constraints; None where a column is continuous."""
-        if np.any(self.n_levels == 0):
-            return None
-        product = 1
-        for k in self.n_levels.tolist():
-            product *= k
-        return product
+        return None if np.any(self.n_levels == 0) else math.prod(self.n_levels.tolist())
 
-    # -- the unit cube ---------------------------------------------------------------------------------------------------------
+    # -- the unit cube ------------------------------------------------------------------------------------------------
 
     def levels(self, j: int) -> FloatArray:
         """Unit coordinates (K,) of the values of column j, ascending. SpaceError if it is continuous."""
         column = self._searched[j]
         if column.parameter.n_levels == 0:
-            raise SpaceError(f"Parameter {column.name!r} is continuous and has no levels. Give it a step=, or list its values.")
+            raise SpaceError(
+                f"Parameter {column.name!r} is continuous and has no levels. Give it a step=, or list its values."
+            )
         return column.parameter.levels()
 
     def snap(self, u: FloatArray) -> FloatArray:
-        """The points that would really be evaluated (n, d): moved to existing values, NaN where inactive."""
+        """The points that would really be evaluated (n, d): moved to existing values, NaN where inactive.
+
+        Coordinates outside [0, 1] go to its ends; NaN at a parameter that is active goes to the middle.
+        """
         u = np.atleast_2d(np.asarray(u, dtype=float))
-        x = np.empty_like(u)
-        for j, column in enumerate(self._searched):
-            x[:, j] = column.parameter.snap(u[:, j])
+        x = np.clip(u, 0.0, 1.0)
+        if (gone := np.isnan(x)).any():
+            x[gone] = 0.5
+        for j in self._uneven:
+            x[:, j] = self._searched[j].parameter.snap(x[:, j])
+        if len(self._even):
+            k = self._even_levels
+            x[:, self._even] = (np.minimum(np.floor(x[:, self._even] * k), k - 1) + 0.5) / k
         if self.is_conditional:
             x[~self.active(x)] = np.nan
         return x
 
     def active(self, u: FloatArray) -> BoolArray:
         """Which parameters exist at each point (n, d)."""
+        u = np.atleast_2d(np.asarray(u, dtype=float))
         if not self.is_conditional:
-            return np.ones(np.shape(u), dtype=bool)
-        return self._walk(np.atleast_2d(u))[0]
+            return np.ones(u.shape, dtype=bool)
+        return self._rules.walk(u).exists[:, self._rules.searched]
 
     def feasible(self, x: FloatArray) -> BoolArray:
         """Whether each point obeys all constraints (n,)."""
-        n = len(x)
-        result = np.ones(n, dtype=bool)
-        if not self.constraints:
-            return result
-        _, columns, active = self._walk(np.atleast_2d(x))
-        functions = []
-        for constraint in self.constraints:
-            if isinstance(constraint.rule, Expression):
-                result &= constraint.holds_columns(columns, active, n)
-            elif constraint.rule is not None:
-                functions.append(constraint)
-        if functions:
-            rows = np.flatnonzero(result)
-            for i, params in zip(rows, self.decode(x[rows]), strict=True):
-                result[i] = all(c.holds_params(params, self._public) for c in functions)
-        return result
+        x = np.atleast_2d(np.asarray(x, dtype=float))
+        return self._rules.feasible(x, self.decode) if self.constraints else np.ones(len(x), dtype=bool)
 
     def sample(self, n: int, rng: np.random.Generator) -> FloatArray:
         """n feasible points (n, d) drawn from the declared distributions.
 
-        Raises SpaceError if less than one point in a million obeys the constraints.
+        Raises SpaceError if less than one point in a million obeys the constraints (one in 20,000 where one of them is
+        a function).
         """
-        found: list[FloatArray] = []
+        found: list[FloatArray] = [np.empty((0, self.d))]
         have, drawn, size = 0, 0, n
         while have < n:
             x = self.snap(rng.random((size, self.d)))
@@ -123,15 +127,15 @@ class Space:
             have += len(found[-1])
             drawn += size
             size = min(max(2 * size, 2 * n), 100_000)
-            if drawn > _MOST_DRAWS and have < n:
+            if have < n and drawn > self._rarest * (have + 1):
                 raise self._unsatisfiable(f"only {have} of {drawn:,} random configurations obey them")
-        return found[0] if len(found) == 1 else np.concatenate([np.empty((0, self.d)), *found])
+        return found[1] if len(found) == 2 else np.concatenate(found)
 
-    # -- values ----------------------------------------------------------------------------------------------------------------
+    # -- values -------------------------------------------------------------------------------------------------------
 
     def value(self, j: int, u: float) -> object:
         """The user's value of column j at unit coordinate u."""
-        return self._searched[j].parameter.values(np.array([u]))[0]
+        return self._searched[j].parameter.values(np.array([u], dtype=float))[0]
 
     def coordinate(self, j: int, value: object) -> float:
         """Unit coordinate of a value of column j. SpaceError if it is no value of it."""
@@ -145,35 +149,32 @@ class Space:
 
     def decode(self, x: FloatArray) -> list[dict[str, Any]]:
         """The user's parameters at each point: his own types, constants included, inactive ones left out."""
-        x = np.atleast_2d(x)
-        n = len(x)
-        active, _, _ = self._walk(x, constants=True)
-        rows: list[dict[str, Any]] = [{} for _ in range(n)]
-        position = {name: j for j, name in enumerate(self.names)}
-        for k, column in enumerate(self._columns):
-            if column.hidden:
-                continue
-            here = np.flatnonzero(active[:, k])
-            j = position.get(column.name)
-            values = column.parameter.values(np.full(len(here), 0.5) if j is None else np.ascontiguousarray(x[here, j]))
-            for i, value in zip(here.tolist(), values, strict=True):
-                rows[i][column.public] = value
-        order = {name: i for i, name in enumerate(dict.fromkeys(c.public for c in sorted(self._columns, key=lambda c: c.order)))}
-        return [dict(sorted(row.items(), key=lambda item: order[item[0]])) for row in rows]
+        x = np.atleast_2d(np.asarray(x, dtype=float))
+        exists = self._rules.walk(x).exists if self.is_conditional else None
+        middle = np.full(len(x), 0.5)
+        rows: list[dict[str, Any]] = [{} for _ in range(len(x))]
+        for k in self._declared:
+            column, j = self._columns[k], self._rules.place[k]
+            there = None if exists is None else exists[:, k]
+            _put(rows, column.public, there, column.parameter.values, middle if j is None else x[:, j])
+        return rows
 
     def encode(self, params: Sequence[Mapping[str, Any]]) -> FloatArray:
-        """Points (n, d) of the user's parameters. SpaceError names what is missing, unknown, inactive or out of range."""
-        return np.array([self._encode_one(p) for p in params], dtype=float).reshape(len(params), self.d)
+        """Points (n, d) of the user's parameters.
+
+        SpaceError names what is missing, unknown, inactive or out of range.
+        """
+        if isinstance(params, Mapping):
+            raise SpaceError("encode takes a list of configurations, got one dict. Write encode([params]).")
+        return np.array([encode_one(self._rules, p) for p in params], dtype=float).reshape(len(params), self.d)
 
     def store(self, x: FloatArray) -> list[dict[str, Any]]:
         """Each point as plain JSON: {column: number or label of a choice}; inactive ones left out."""
+        x = np.atleast_2d(np.asarray(x, dtype=float))
         rows: list[dict[str, Any]] = [{} for _ in range(len(x))]
+        there = ~np.isnan(x)
         for j, column in enumerate(self._searched):
-            here = np.flatnonzero(~np.isnan(x[:, j]))
-            parameter = column.parameter
-            stored = parameter.store(parameter.values(np.ascontiguousarray(x[here, j])))
-            for i, value in zip(here.tolist(), stored, strict=True):
-                rows[i][column.name] = value
+            _put(rows, column.name, there[:, j], column.parameter.store, x[:, j])
         return rows
 
     def restore(self, stored: Sequence[Mapping[str, Any]]) -> FloatArray:
@@ -186,8 +187,27 @@ class Space:
                 try:
                     x[here, j] = column.parameter.restore([stored[i][name] for i in here])
                 except (KeyError, TypeError, ValueError) as error:
-                    raise SpaceError(f"A stored value of parameter {name!r} is not valid in this space: {error}.") from error
+                    raise SpaceError(
+                        f"A stored value of parameter {name!r} is not valid in this space: {error}. Open the study "
+                        "with the space it had."
+                    ) from error
         return x
+
+    def load(self, stored: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The user's parameters of stored points, exactly as stored: without the way over the cube and back."""
+        exists = self._rules.walk(self.restore(stored)).exists if self._conditional_constants else None
+        rows: list[dict[str, Any]] = [{} for _ in range(len(stored))]
+        for k in self._declared:
+            column = self._columns[k]
+            if isinstance(column.parameter, Constant):
+                here = range(len(stored)) if exists is None else np.flatnonzero(exists[:, k]).tolist()
+                values = [column.parameter.value] * len(here)
+            else:
+                here = [i for i, row in enumerate(stored) if column.name in row]
+                values = column.parameter.load([stored[i][column.name] for i in here])
+            for i, value in zip(here, values, strict=True):
+                rows[i][column.public] = value
+        return rows
 
     def to_dict(self) -> dict[str, Any]:
         """The space as plain JSON, with a version. Functions are stored by name, objects by label."""
@@ -195,116 +215,52 @@ class Space:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Space:
-        """The space of `to_dict`. Choices that JSON cannot hold come back as their labels; functions are not checked."""
+        """The space of `to_dict`.
+
+        Choices that JSON cannot hold come back as their labels; constraints that are functions are not checked.
+        """
         columns, constraints = _plain.space_from_plain(plain)
         return cls(columns, constraints)
 
     def check_stored(self, stored: Sequence[Mapping[str, Any]]) -> None:
-        """Raise SpaceError unless trials of an older version of this space stay valid in it."""
+        """Raise SpaceError unless trials of an older version of this space stay valid in it.
+
+        Constraints bind new trials only.
+        """
         _plain.check_stored(self._searched, self.active, self.restore, stored)
 
-    # -- inside ----------------------------------------------------------------------------------------------------------------
+    # -- inside -------------------------------------------------------------------------------------------------------
 
-    def _names_that_decide(self) -> frozenset[str]:
-        needed: set[str] = set()
-        for column in self._columns:
-            if column.parameter.when is not None:
-                where = f"when= of parameter {column.public!r}"
-                for parent in column.parameter.when.parents:
-                    if parent not in self._public and parent not in self.parameters:
-                        raise unknown_name(parent, self._public, where)
-                    needed.add(parent)
-        for constraint in self.constraints:
-            for name in constraint.names:
-                if name not in self._public:
-                    raise unknown_name(name, self._public, f"The constraint {constraint.text!r}")
-                needed.add(name)
-        return frozenset(needed)
+    @property
+    def _rarest(self) -> int:
+        return _RAREST_BY_FUNCTION if self._rules.functions else _RAREST
 
-    def _walk(
-        self, u: FloatArray, constants: bool = False
-    ) -> tuple[BoolArray, dict[str, np.ndarray[Any, Any]], dict[str, BoolArray]]:
-        """Activity of every column, parents first, with the values of those that decide conditions and constraints."""
-        n = len(u)
-        columns: dict[str, np.ndarray[Any, Any]] = {}
-        active: dict[str, BoolArray] = {}
-        flags = np.empty((n, len(self._columns)), dtype=bool)
-        j = 0
-        for k, column in enumerate(self._columns):
-            when = column.parameter.when
-            here = np.ones(n, dtype=bool) if when is None else when.holds(columns, active, n)
-            flags[:, k] = here
-            constant = column.parameter.kind == "constant"
-            if column.public in self._needed:
-                coordinate = np.full(n, 0.5) if constant else np.where(np.isnan(u[:, j]), 0.5, u[:, j])
-                values = column.parameter.column(coordinate)
-                if column.public in columns:  # the same name in another dict of a list: exactly one is active
-                    values = np.where(here, values, columns[column.public])
-                    active[column.public] = active[column.public] | here
-                else:
-                    active[column.public] = here
-                columns[column.public] = values
-            j += not constant
-        if not constants:
-            flags = flags[:, [c.parameter.kind != "constant" for c in self._columns]]
-        return flags, columns, active
-
-    def _encode_one(self, params: Mapping[str, Any]) -> FloatArray:
-        for name in params:
-            if name not in self._public:
-                raise unknown_name(str(name), self._public, "The configuration")
-        branches = [c for c in self._columns if c.hidden]
-        tries = [float(u) for u in branches[0].parameter.levels()] if branches else [0.5]
-        problem: SpaceError | None = None
-        for branch in tries:
-            try:
-                return self._encode_in(params, branch)
-            except SpaceError as error:
-                problem = problem or error
-        assert problem is not None
-        raise problem
-
-    def _encode_in(self, params: Mapping[str, Any], branch: float) -> FloatArray:
-        full = np.full((1, self.d), 0.5)
-        wrong: dict[str, SpaceError] = {}
-        for j, column in enumerate(self._searched):
-            if column.hidden:
-                full[0, j] = branch
-            elif column.public in params:
-                try:
-                    full[0, j] = self.coordinate(j, params[column.public])
-                except SpaceError as error:
-                    wrong[column.name] = error  # an error only if this column is the active one of its name
-        active = self._walk(full, constants=True)[0][0]
-        here = {c.public for c, a in zip(self._columns, active, strict=True) if a and not c.hidden}
-        for column, a in zip(self._columns, active, strict=True):
-            if a and column.name in wrong:
-                raise wrong[column.name]
-            if a and column.parameter.kind == "constant" and column.public in params:
-                column.parameter.check(params[column.public], column.public)
-            if a and not column.hidden and column.parameter.kind != "constant" and column.public not in params:
-                raise SpaceError(f"The configuration lacks parameter {column.public!r}.")
-        for name in params:
-            if name not in here:
-                raise SpaceError(f"The configuration gives {name!r}, which is inactive there (see its when=). Leave it out.")
-        return self.snap(full)[0]
-
-    def _check_satisfiable(self) -> None:
-        if not any(c.rule is not None for c in self.constraints):
-            return
+    def _check_possible(self) -> None:
+        """Draw until every parameter was active and a point was feasible."""
         rng = np.random.default_rng(0)
-        size, drawn = _FIRST_LOOK, 0
-        most = _MOST_DRAWS if all(isinstance(c.rule, Expression) for c in self.constraints) else 20_000
-        while drawn < most:
-            if self.feasible(self.snap(rng.random((size, self.d)))).any():
-                return
+        seen = np.array([c.parameter.when is None for c in self._columns], dtype=bool)
+        feasible, size, drawn = not self.constraints, _FIRST_LOOK, 0
+        while not (feasible and seen.all()):
+            if drawn >= self._rarest:
+                if not feasible:
+                    raise self._unsatisfiable(f"none of {drawn:,} random configurations obeys them")
+                never = self._columns[int(np.argmin(seen))]
+                raise SpaceError(
+                    f"Parameter {never.public!r} is active in none of {drawn:,} random configurations: when= "
+                    f"({never.parameter.when}) "
+                    "is never met. Correct it, or leave the parameter out."
+                )
+            x = self.snap(rng.random((size, self.d)))
+            seen |= seen if seen.all() else self._rules.walk(x).exists.any(axis=0)
+            feasible = feasible or bool(self.feasible(x).any())
             drawn += size
             size = min(4 * size, 100_000)
-        raise self._unsatisfiable(f"none of {drawn:,} random configurations obeys them")
 
     def _unsatisfiable(self, found: str) -> SpaceError:
         texts = "; ".join(c.text for c in self.constraints)
-        return SpaceError(f"The constraints ({texts}) leave no room: {found}. Loosen them, or narrow the ranges to where they hold.")
+        return SpaceError(
+            f"The constraints ({texts}) leave no room: {found}. Loosen them, or narrow the ranges to where they hold."
+        )
 
     def __len__(self) -> int:
         return self.d
@@ -325,9 +281,26 @@ class Space:
         return space if isinstance(space, Space) else cls(space)
 
 
+def _put(
+    rows: list[dict[str, Any]],
+    name: str,
+    there: BoolArray | None,
+    read: Callable[[FloatArray], list[Any]],
+    u: FloatArray,
+) -> None:
+    """rows[i][name] = value, at the rows where the column is there (None: everywhere)."""
+    if there is None or there.all():
+        for row, value in zip(rows, read(u), strict=True):
+            row[name] = value
+        return
+    here = np.flatnonzero(there)
+    for i, value in zip(here.tolist(), read(u[here]), strict=True):
+        rows[i][name] = value
+
+
 def _constraints(rules: object) -> tuple[Constraint, ...]:
     if isinstance(rules, str) or callable(rules):
         rules = [rules]
-    return tuple(Constraint.of(rule) for rule in cast(Iterable[object], rules or ()))
-
-
+    if not isinstance(rules, Iterable) and rules is not None:
+        raise SpaceError(f"constraints must be a list of expressions or functions, got {rules!r}.")
+    return tuple(Constraint.of(rule) for rule in rules or ())

@@ -21,10 +21,13 @@ _NETWORK = re.compile(
 _REMEDIES = {
     3: ("access was denied", "Check the permissions of the file and of its folder."),
     8: ("it cannot be written", "Check the permissions of the file and of its folder, or choose another path."),
-    10: ("the disk reported an error", "Check the disk and its free space; what was acknowledged before is in the file."),
+    10: (
+        "the disk reported an error",
+        "Check the disk and its free space; what was acknowledged before is in the file.",
+    ),
     11: (
         "a part of it is damaged",
-        'Keep a copy, then save what can be saved: sqlite3 FILE ".recover" | sqlite3 saved.db, and continue with saved.db.',
+        'Copy it, then save what can be saved: sqlite3 FILE ".recover" | sqlite3 saved.db, and go on with saved.db.',
     ),
     13: ("the disk is full", "Make room, then run again: every acknowledged trial is in the file."),
     14: ("it cannot be opened", "Check that the folder exists and that you may write in it."),
@@ -33,9 +36,12 @@ _REMEDIES = {
 
 
 def network_file_system(path: str | os.PathLike[str], mounts: str = "/proc/mounts") -> str | None:
-    """The kind of network file system that `path` lies on ("nfs4", "cifs", ...), or None; None too where the system does not tell."""
+    """The kind of network file system that `path` lies on ("nfs4", "cifs", ...), or None.
+
+    None too where the system does not tell: it is read from the list of mounts that Linux keeps.
+    """
     try:
-        lines = Path(mounts).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        lines = Path(mounts).read_text(encoding="utf-8", errors="surrogateescape").split("\n")
     except OSError:
         return None
     place = os.path.realpath(path)
@@ -62,24 +68,35 @@ def check_readable(path: str) -> None:
 
 
 def check_writable(path: str) -> None:
-    """StorageError if a study cannot be kept at `path`: a folder, a missing or read-only folder, a read-only file, a network file system."""
+    """StorageError if a study cannot be kept at `path`.
+
+    So: a folder, a missing or read-only folder, a read-only file, a network file system.
+    """
     folder = os.path.dirname(path)
     if os.path.isdir(path):
-        raise StorageError(f"Expected a path for a SQLite file, {path!r} is a folder. Name a file in it, such as {os.path.join(path, 'study.db')!r}.")
+        raise StorageError(
+            f"Expected a path for a SQLite file, {path!r} is a folder. Name a file in it, such as "
+            f"{os.path.join(path, 'study.db')!r}."
+        )
     if not os.path.isdir(folder):
-        raise StorageError(f"The folder {folder!r} of the storage {path!r} does not exist. Make it, or choose another path.")
+        raise StorageError(
+            f"The folder {folder!r} of the storage {path!r} does not exist. Make it, or choose another path."
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StorageError(
             f"The folder {folder!r} of the storage {path!r} cannot be written, and SQLite keeps files beside its own. "
             "Check its permissions, or choose another path."
         )
     if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
-        raise StorageError(f"The storage {path!r} is read-only for you. Check its permissions, or copy it and use the copy.")
+        raise StorageError(
+            f"The storage {path!r} is read-only for you. Check its permissions, or copy it and use the copy."
+        )
     kind = network_file_system(folder)
     if kind is not None:
         raise StorageError(
-            f"The storage {path!r} is on a network file system ({kind}). SQLite's write-ahead log needs memory shared by all processes, "
-            "which such a file system does not give: data would be lost. Choose a path on a local disk, such as /tmp, and copy the file when done."
+            f"The storage {path!r} is on a network file system ({kind}). SQLite's write-ahead log needs memory that "
+            "all processes share, which such a file system does not give: data would be lost. "
+            "Choose a path on a local disk, such as /tmp, and copy the file when done."
         )
 
 
@@ -92,8 +109,8 @@ def explain(error: sqlite3.Error, path: str) -> StorageError:
     """What a SQLite error means for the user: the path, what was found, what to do."""
     if is_busy(error):
         return StorageError(
-            f"The storage {path!r} is locked by another program ({error}). Close what writes to it, such as a database browser with "
-            "unsaved changes, then run again: the study continues."
+            f"The storage {path!r} is locked by another program ({error}). Close what writes to it, such as a "
+            "database browser with unsaved changes, then run again: the study continues."
         )
     code = getattr(error, "sqlite_errorcode", 11) & 0xFF  # no code: text that is no UTF-8, so damaged
     found, remedy = _REMEDIES.get(code, ("SQLite failed", "Run `trimtab doctor` and report this with its output."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 from trimtab.errors import Conflict
 from trimtab.records import Event
@@ -32,7 +33,10 @@ class Memory:
             twice = keys.intersection(added)
             if twice or len(set(added)) < len(added):
                 kind, number, part = min(twice or added)
-                raise Conflict(f"Study {study!r} in memory already has the event {kind} {number} ({part}). Read again, then decide again.")
+                raise Conflict(
+                    f"Study {study!r} in memory already has the event {kind} {number} ({part}). Read again, then "
+                    "decide again."
+                )
             keys.update(added)
             self._logs.setdefault(study, []).extend(events)
 
@@ -47,8 +51,17 @@ class Memory:
         return list(self._logs)
 
     def describe(self) -> str:
-        """"memory"."""
+        """ "memory"."""
         return "memory"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle: all but the lock."""
+        with self._lock:
+            return {"_logs": self._logs, "_keys": self._keys}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Nothing to let go of: the study's trials stay readable."""

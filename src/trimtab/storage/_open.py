@@ -37,6 +37,7 @@ def open_storage(
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", path)  # two letters at least: "C://" is a drive
     if scheme is not None:
         raise InputError(  # the URL itself may hold a password: only its scheme is shown
-            f"storage={scheme[1] + '://...'!r} is not supported by this version of trimtab. Use the path of a SQLite file, such as 'study.db'."
+            f"storage={scheme[1] + '://...'!r} is not supported by this version of trimtab. Use the path of a SQLite "
+            "file, such as 'study.db'."
         )
     return SQLite(path, must_exist=must_exist, readonly=readonly)

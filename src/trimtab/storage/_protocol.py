@@ -12,13 +12,17 @@ __all__ = ["Storage"]
 
 @runtime_checkable
 class Storage(Protocol):
-    """Two verbs and three small ones. Safe to call from several threads; `trimtab.testing.check_storage` checks the contract."""
+    """Two verbs and three small ones.
+
+    Safe to call from several threads; `trimtab.testing.check_storage` checks the contract.
+    """
 
     def append(self, study: str, events: Sequence[Event]) -> None:
         """Add events to the end of the study's log, all of them or none; the study begins with its first event.
 
-        Once this returns, the events survive the death of the process. Raises Conflict if the key (kind, number, part) of one of them is
-        already in the log, InputError if one of them is no plain JSON, StorageError if they cannot be written.
+        Once this returns, the events survive the death of the process. Raises Conflict if the key (kind, number, part)
+        of one of them is already in the log, InputError if one of them is no plain JSON, StorageError if they cannot
+        be written.
         """
         ...
 

@@ -1,4 +1,7 @@
-"""Events as rows (kind, number, part, at, body), body in JSON of plain ASCII: any text survives, lone surrogates and NUL included."""
+"""Events as rows (kind, number, part, at, body).
+
+The body is JSON in plain ASCII: any text survives, lone surrogates and NUL included.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ __all__ = ["Row", "events_of", "row_of"]
 
 Row = tuple[str, int, int, float, str]
 
-_CHUNK = 4096  # bodies parsed by one call of the JSON parser: 3 times as fast as one call each; more bodies only cost memory
+_CHUNK = (
+    4096  # bodies parsed by one call of the JSON parser: 3 times as fast as one call each; more bodies only cost memory
+)
 _json = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
 

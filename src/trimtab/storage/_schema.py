@@ -62,7 +62,9 @@ def _view(has_json: bool) -> str:
     def time(at: str) -> str:
         return f"strftime('%Y-%m-%d %H:%M:%f', {at}, 'unixepoch')"
 
-    last_start = "(SELECT max(e.at) FROM events e WHERE e.study = c.study AND e.kind = 'started' AND e.number = c.number)"
+    last_start = (
+        "(SELECT max(e.at) FROM events e WHERE e.study = c.study AND e.kind = 'started' AND e.number = c.number)"
+    )
     return f"""CREATE VIEW trials AS SELECT
         s.name AS study,
         c.number AS number,

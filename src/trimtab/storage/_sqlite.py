@@ -3,8 +3,8 @@
 Write-ahead log, synchronous=NORMAL: a commit survives the death of the process, a power cut may take the last few.
 One transaction an `append` (BEGIN IMMEDIATE, so two writers queue); no lock is held between calls.
 
-One connection for all threads of a process, behind a lock. A forked child drops the inherited connection, unclosed, and opens its own:
-using or closing it would disturb the parent's locks (https://www.sqlite.org/howtocorrupt.html, 2.6).
+One connection for all threads of a process, behind a lock. A forked child drops the inherited connection, unclosed,
+and opens its own: using or closing it would disturb the parent's locks (https://www.sqlite.org/howtocorrupt.html, 2.6).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ T = TypeVar("T")
 _SLICE = 0.25  # seconds that SQLite itself waits for a lock; short, so that Ctrl-C is heard between two tries
 
 _INSERT = "INSERT INTO events (study, kind, number, part, at, body) VALUES (?, ?, ?, ?, ?, ?)"
-_SELECT = (  # "+" keeps SQLite from the index on study, which it would have to sort by id: twice as slow, and slow with nothing new
+_SELECT = (  # "+" keeps SQLite from the index on study, whose rows it would sort: slow, also with nothing new
     "SELECT kind, number, part, at, body, id FROM events WHERE +study = ? AND id > ? ORDER BY id"
 )
 _EXISTS = "SELECT 1 FROM events WHERE study = ? AND kind = ? AND number = ? AND part = ?"
@@ -42,7 +42,8 @@ _EXISTS = "SELECT 1 FROM events WHERE study = ? AND kind = ? AND number = ? AND 
 class SQLite:
     """A SQLite file.
 
-    path: made if it does not exist, unless `must_exist`. readonly: for viewers; makes no file, takes no lock that outlives a call.
+    path: made if it does not exist, unless `must_exist`. readonly: for viewers; makes no file, takes no lock that
+        outlives a call.
     patience: seconds to wait for another process that holds the lock.
     """
 
@@ -122,7 +123,9 @@ class SQLite:
     def _open(self, must_exist: bool) -> sqlite3.Connection:
         """A connection to a file that is ours, made if need be."""
         uri = f"{Path(self._path).as_uri()}?mode={'rw' if must_exist else 'rwc'}"
-        db = self._patiently(lambda: sqlite3.connect(uri, uri=True, timeout=_SLICE, isolation_level=None, check_same_thread=False))
+        db = self._patiently(
+            lambda: sqlite3.connect(uri, uri=True, timeout=_SLICE, isolation_level=None, check_same_thread=False)
+        )
         try:
             if not self._patiently(lambda: self._is_ours(db)):
                 if must_exist:
@@ -145,7 +148,8 @@ class SQLite:
             return False
         if owner != APPLICATION_ID:
             raise StorageError(
-                f"The SQLite file {self._path!r} belongs to another program (application id {owner}, {tables} tables), trimtab leaves it alone. "
+                f"The SQLite file {self._path!r} belongs to another program (application id {owner}, {tables} tables), "
+                "trimtab leaves it alone. "
                 "Choose another path."
             )
         if version > VERSION:
@@ -178,6 +182,10 @@ class SQLite:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing, also when Ctrl-C falls in between."""
+        if self._readonly:
+            raise StorageError(
+                f"The storage {self._path!r} was opened for reading only. Open it without readonly=True to add to it."
+            )
         db = self._connection()
         self._check_still_there()
         try:
@@ -197,7 +205,10 @@ class SQLite:
         except OSError:
             same = False
         if not same:
-            raise StorageError(f"The storage {self._path!r} was deleted or replaced while it was in use. Put it back, or start the study again.")
+            raise StorageError(
+                f"The storage {self._path!r} was deleted or replaced while it was in use. Put it back, or start the "
+                "study again."
+            )
 
     def _look(self, ask: Callable[[sqlite3.Connection], T]) -> T:
         """Answer a question that only reads."""
@@ -212,14 +223,17 @@ class SQLite:
     def _glance(self, ask: Callable[[sqlite3.Connection], T]) -> T:
         """Open, ask, close.
 
-        A file without a log beside it is read as immutable, which makes no file and takes no lock; should a writer come meanwhile, read again.
+        A file without a log beside it is read as immutable, which makes no file and takes no lock; should a writer
+        come meanwhile, read again.
         """
         while True:
             check_readable(self._path)
             still = not os.path.exists(self._path + "-wal")
             before = os.stat(self._path)
             uri = f"{Path(self._path).as_uri()}?mode=ro{'&immutable=1' if still else ''}"
-            with closing(sqlite3.connect(uri, uri=True, timeout=_SLICE, isolation_level=None, check_same_thread=False)) as db:
+            with closing(
+                sqlite3.connect(uri, uri=True, timeout=_SLICE, isolation_level=None, check_same_thread=False)
+            ) as db:
                 if not self._is_ours(db):
                     raise StorageError(f"The file {self._path!r} holds no study: it is empty. Check the path.")
                 answer = ask(db)
@@ -254,7 +268,8 @@ class SQLite:
         twice = next((row for row in rows if db.execute(_EXISTS, (key, *row[:3])).fetchone()), rows[0])
         kind, number, part = twice[:3]
         return Conflict(
-            f"Study {study!r} in {self._path!r} already has the event {kind} {number} ({part}). Read again, then decide again."
+            f"Study {study!r} in {self._path!r} already has the event {kind} {number} ({part}). Read again, then "
+            "decide again."
         )
 
 
@@ -267,7 +282,8 @@ def _write_ahead(db: sqlite3.Connection, path: str) -> None:
     (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise StorageError(
-            f"SQLite cannot keep a write-ahead log for {path!r} (it uses {mode!r} there), as on some network and virtual file systems. "
+            f"SQLite cannot keep a write-ahead log for {path!r} (it uses {mode!r} there), as on some network and "
+            "virtual file systems. "
             "Choose a path on a local disk."
         )
 
@@ -277,7 +293,7 @@ _left_to_the_parent: list[sqlite3.Connection] = []
 
 
 def _after_fork() -> None:
-    """In the child: forget the parent's connections without closing them, and locks that a thread of the parent may hold."""
+    """In the child: forget the parent's connections, unclosed, and locks that a thread of the parent may hold."""
     for storage in _open_files:
         if storage._db is not None:
             _left_to_the_parent.append(storage._db)

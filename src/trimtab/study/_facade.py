@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trimtab.executors import Executor
 from trimtab.records import FINISHED, Trial
-from trimtab.samplers import Sampler
-from trimtab.storage import Storage
 from trimtab.study._study import Study
+
+if TYPE_CHECKING:
+    from trimtab.executors import Executor
+    from trimtab.samplers import Sampler
+    from trimtab.storage import Storage
 
 __all__ = ["maximize", "minimize"]
 

@@ -20,7 +20,6 @@ import numpy as np
 from trimtab.errors import Conflict, InputError, StorageError, StudyError
 from trimtab.records import (
     FINISHED,
-    RUNNING,
     STATES,
     Created,
     Finished,
@@ -35,7 +34,9 @@ from trimtab.space import Space
 from trimtab.storage import Storage, open_storage
 from trimtab.study._channel import StudyChannel
 from trimtab.study._journal import _TRIES, Journal, stored_settings
-from trimtab.study._owner import is_gone, this_process
+from trimtab.study._owner import this_process
+from trimtab.study._proposals import Proposals
+from trimtab.study._recovery import recover
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from trimtab.sensitivity import Sensitivity
 
 __all__ = ["Study"]
-
-_MOST_INTERRUPTIONS = 3  # a trial that took its whole process down this often is failed, not tried again
 
 
 class Study:
@@ -85,8 +84,7 @@ class Study:
         self.direction: str = journal.fold.direction
         self.seed: int = journal.settings["seed"]
         self.sampler: Sampler = sampler
-        self._sampler_state = sampler.init(self.space, self.seed)
-        self._sampler_seen = 0
+        self._proposals = Proposals(sampler, self.space, self.seed)
         self._owner = this_process()
         self._begun: dict[int, float] = {}
         self._lock = threading.RLock()
@@ -155,24 +153,10 @@ class Study:
 
     def to_pandas(self) -> pd.DataFrame:
         """One row a trial: number, state, value, a column for each parameter (missing where inactive), seconds, error."""
-        from trimtab.errors import require
+        from trimtab.study._frame import frame_of
 
-        pandas = require("pandas", "pandas")
         trials = self.trials
-        names = dict.fromkeys(k for t in trials for k in t)
-        columns: dict[str, Any] = {
-            "number": [t.number for t in trials],
-            "state": [t.state for t in trials],
-            "value": [math.nan if t.value is None else t.value for t in trials],
-        }
-        for name in names:
-            values = np.empty(len(trials), dtype=object)
-            values[:] = [t.params.get(name) for t in trials]
-            column = pandas.Series(values)
-            columns[name if name not in columns else f"param_{name}"] = column.infer_objects()
-        columns["seconds"] = [t.seconds for t in trials]
-        columns["error"] = [t.error for t in trials]
-        return pandas.DataFrame(columns)
+        return frame_of(trials, list(dict.fromkeys(name for trial in trials for name in trial)))
 
     # -- ask and tell ----------------------------------------------------------------------------------------------------------
 
@@ -184,7 +168,7 @@ class Study:
         with self._lock:
             for _ in range(_TRIES):
                 self._journal.sync()
-                self._recover()
+                recover(self._journal)
                 fold = self._journal.fold
                 now = time.time()
                 if fold.waiting:
@@ -192,7 +176,7 @@ class Study:
                     events: list[Any] = []
                 else:
                     number = fold.n
-                    events = [Created(number, self._suggest(number), "sampler", now)]
+                    events = [Created(number, self._proposals.next(fold), "sampler", now)]
                 events.append(Started(number, fold.attempts.get(number, 0), self._owner, now))
                 try:
                     self._journal.append(events)
@@ -264,7 +248,7 @@ class Study:
         """Have trials wait again whose process is gone; `ask` does it too. Returns the table."""
         with self._lock:
             self._journal.sync()
-            self._recover()
+            recover(self._journal)
             return self._journal.fold.table
 
     # -- optimisation ----------------------------------------------------------------------------------------------------------
@@ -324,6 +308,18 @@ class Study:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle: all but the lock. A copy in memory has its own log; a copy on a file reads the same file."""
+        state = dict(vars(self))
+        for name in ("_lock", "_channel"):
+            del state[name]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = threading.RLock()
+        self._channel = StudyChannel(self._journal, self._lock)
+
     def __repr__(self) -> str:
         table = self.table
         finished = int(np.sum(table.state == FINISHED))
@@ -331,34 +327,6 @@ class Study:
         return f"Study({self.name!r}, {self.direction}, {table.n} trials, {finished} finished{best}, {self._storage.describe()})"
 
     # -- inside ----------------------------------------------------------------------------------------------------------------
-
-    def _suggest(self, number: int) -> dict[str, Any]:
-        fold = self._journal.fold
-        table = fold.table
-        if self._sampler_seen < len(fold.ended):
-            newly = np.array(fold.ended[self._sampler_seen :])
-            self._sampler_state = self.sampler.update(self._sampler_state, table.where(newly))
-            self._sampler_seen = len(fold.ended)
-        pending = table.x[table.state <= RUNNING]
-        rng = np.random.default_rng([self.seed, number])
-        x = self.sampler.suggest(self._sampler_state, pending, 1, rng)
-        return self.space.store(np.asarray(x, dtype=float).reshape(1, self.space.d))[0]
-
-    def _recover(self) -> None:
-        """Trials whose process is gone wait again; one that took its process down too often has failed."""
-        fold = self._journal.fold
-        for number, started in list(fold.running.items()):
-            if not is_gone(started.owner):
-                continue
-            if started.attempt + 1 >= _MOST_INTERRUPTIONS:
-                text = f"The process that evaluated this trial died {_MOST_INTERRUPTIONS} times."
-                event: Finished | Released = Finished(number, "failed", None, None, text, time.time())
-            else:
-                event = Released(number, started.attempt, time.time())
-            try:
-                self._journal.append([event])
-            except Conflict:
-                self._journal.sync()
 
     def _create(self, stored: dict[str, Any], more: Callable[[int], list[Any]]) -> Trial:
         with self._lock:

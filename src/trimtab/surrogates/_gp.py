@@ -17,8 +17,9 @@ Notation
     theta   log w (d), log s2, log t2                      (d + 2,)
 
 Sources: Rasmussen and Williams 2006, eq. 2.25-2.26 (posterior), 5.8-5.9 (likelihood and gradient), 5.12 (leave one
-out); priors as in Optuna's GPSampler, which keep the weights near 1: 0.1 (w + 1/w), s2 ~ Gamma(2, 1),
-t2 ~ Gamma(1.1, 30).
+out). Priors in the form of Optuna's GPSampler: 0.1 (w/w0 + w0/w), s2 ~ Gamma(2, 1), t2 ~ Gamma(1.1, 30). Its centre
+w0 = 1 is replaced by 3 / d, so that points at random are equally alike in any dimension (length scales grow with
+sqrt(d), Hvarfner et al. 2024, arXiv:2402.02229).
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ SQRT5 = float(np.sqrt(5.0))
 RHO = 0.5  # distance of "inactive" from the middle of an active range: 1/2 to its centre, 0.71 to its ends
 NOISE_FLOOR = 1e-6  # of a unit variance; keeps duplicates apart and C well conditioned
 BOUNDS = ((-9.0, 7.0), (-5.0, 5.0), (float(np.log(NOISE_FLOOR)), 2.0))  # of log w, log s2, log t2
-WEIGHT_PRIOR, WEIGHT_CENTRE = 0.1, 1.0
+WEIGHT_PRIOR, WEIGHT_CENTRE = 0.1, 3.0  # strength, and the sum over columns of the weights that the prior prefers
 NOISE_SHAPE, NOISE_RATE = 1.1, 30.0
 STARTS = ((0.0, 0.0, -4.6), (-1.0, 0.0, -1.0))  # smooth and exact; smoother and noisy
 
@@ -155,15 +156,15 @@ class GaussianProcess:
 
         Rasmussen and Williams 2006, eq. 2.25 and 2.26.
         """
-        k = self._cross(x)[0]
+        k, _ = self._cross(x)
         return k @ self.alpha, self._sd(solve_lower(self.root, k.T))
 
     def predict_gradient(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Mean, sd (m,) and their gradients (m, d) by numeric columns; 0 in categorical, inactive ones."""
-        k, phi, r2 = self._cross(x)
+        phi = _weighted(self.columns, self.theta, x)
+        k, slope = _matern_and_slope(_squared_distance(phi, self.phi), self.signal)  # (m, n) each
         half = solve_lower(self.root, k.T)
         mean, sd = k @ self.alpha, self._sd(half)
-        slope = _matern_slope(r2, self.signal)  # (m, n)
         moves = [j for j in range(self.columns.d) if self.columns.kinds[j] != "categorical"]
         slots = self.columns.slots[moves]
         scale = 2.0 * np.sqrt(self.weights[moves])  # d r2 / d x = 2 sqrt(w) (phi - phi_i)
@@ -193,7 +194,7 @@ class GaussianProcess:
 
     def extend(self, x: FloatArray, z: FloatArray) -> GaussianProcess:
         """The process with q more points, by extending the factor: O(n^2 q)."""
-        cross, phi, _ = self._cross(x)
+        cross, phi = self._cross(x)
         corner = _matern(_squared_distance(phi, phi), self.signal)
         corner.flat[:: len(z) + 1] = self.signal + self.noise
         root = cholesky_extend(self.root, cross.T, corner)
@@ -204,11 +205,10 @@ class GaussianProcess:
         """The process if the points x (q, d) came out at their posterior means (kriging believer, Ginsbourger 2010)."""
         return self.extend(x, self.predict(x)[0]) if len(x) else self
 
-    def _cross(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """k(x, X) (m, n), phi of x (m, D), r2 (m, n)."""
+    def _cross(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """k(x, X) (m, n) and phi of x (m, D)."""
         phi = _weighted(self.columns, self.theta, x)
-        r2 = _squared_distance(phi, self.phi)
-        return _matern(r2, self.signal), phi, r2
+        return _matern(_squared_distance(phi, self.phi), self.signal), phi
 
     def _sd(self, half: FloatArray) -> FloatArray:
         variance = self.signal - np.einsum("nm,nm->m", half, half)
@@ -260,10 +260,8 @@ class _Objective:
         n = len(self.z)
         signal, noise = np.exp(theta[-2]), np.exp(theta[-1])
         phi = self.features * np.exp(0.5 * theta[self.owner])
-        r2 = _squared_distance(phi, phi)
-        k = _matern(r2, signal)
-        diagonal = slice(None, None, n + 1)
-        k.flat[diagonal] = signal + noise
+        k, slope = _matern_and_slope(_squared_distance(phi, phi), signal)
+        k.flat[:: n + 1] = signal + noise
         root = cholesky(k)
         alpha = _solve(root, self.z)
         value = 0.5 * self.z @ alpha + np.log(np.diag(root)).sum()
@@ -272,7 +270,7 @@ class _Objective:
         gradient = np.empty(self.d + 2)
         gradient[-1] = noise * np.trace(g)
         gradient[-2] = np.vdot(g, k) - gradient[-1]
-        pull = g * _matern_slope(r2, signal)
+        pull = g * slope
         per_feature = 2.0 * (pull.sum(1) @ phi**2 - np.einsum("nf,nf->f", phi, pull @ phi))
         gradient[:-2] = np.bincount(self.owner, per_feature, minlength=self.d)
         prior, prior_gradient = _log_prior(theta)
@@ -281,7 +279,8 @@ class _Objective:
 
 def _log_prior(theta: FloatArray) -> tuple[float, FloatArray]:
     """Log density of theta up to a constant, and its gradient."""
-    w, signal, noise = np.exp(theta[:-2]) / WEIGHT_CENTRE, np.exp(theta[-2]), np.exp(theta[-1])
+    d = len(theta) - 2
+    w, signal, noise = np.exp(theta[:-2]) * d / WEIGHT_CENTRE, np.exp(theta[-2]), np.exp(theta[-1])
     value = -WEIGHT_PRIOR * np.sum(w + 1.0 / w) + theta[-2] - signal
     value += (NOISE_SHAPE - 1.0) * theta[-1] - NOISE_RATE * noise
     slope = np.empty_like(theta)
@@ -317,14 +316,18 @@ def _matern(r2: FloatArray, signal: float) -> FloatArray:
     return k
 
 
-def _matern_slope(r2: FloatArray, signal: float) -> FloatArray:
+def _matern_and_slope(r2: FloatArray, signal: float) -> tuple[FloatArray, FloatArray]:
+    """k and h = dk / d(r2), each of the shape of r2."""
     r = np.sqrt(r2)
     r *= SQRT5
-    h = np.exp(-r)
+    decay = np.exp(-r)
+    decay *= signal
     r += 1.0
-    h *= r
-    h *= -(5.0 / 6.0) * signal
-    return h
+    slope = r * decay
+    slope *= -5.0 / 6.0
+    r += (5.0 / 3.0) * r2
+    decay *= r
+    return decay, slope
 
 
 def _solve(root: FloatArray, z: FloatArray) -> FloatArray:

@@ -24,17 +24,20 @@ Sources: Rasmussen and Williams 2006, eq. 2.23-2.26, 5.8-5.9, 4.17; scaled facto
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from trimtab.numerics import BoolArray, FloatArray
+from trimtab.numerics import BoolArray, FloatArray, IntArray
 
 __all__ = ["PRIOR", "ProductFit", "ProductGP", "column_kernel", "evidence_of_columns", "fit_product_gp", "product_kernel"]
 
 # mean and standard deviation of the normal priors on theta, for y with mean 0 and variance 1
 PRIOR = {"sigma2": (0.5, 1.5), "noise": (-3.5, 2.0), "share": (-1.5, 2.0), "length": (-0.7, 0.8)}
+HMC_STEPS = 3
+BLOCK = 4096  # pairs at a time
 LBFGS = {"maxiter": 60, "ftol": 1e-7, "gtol": 1e-3}
 NOISE_FLOOR = 1e-6  # of the variance of y; keeps Cholesky alive for duplicate trials
 BOUNDS = {"sigma2": (-6.0, 8.0), "noise": (-13.0, 3.0), "share": (-9.0, 9.0), "length": (-3.0, 3.0)}
@@ -64,6 +67,27 @@ class ProductGP:
     def factor(self, j: int, u: FloatArray, v: FloatArray) -> FloatArray:
         """k_j between coordinates u (m,) and v (q,): (m, q)."""
         return column_kernel(u, v, self.share[j], self.length[j], bool(self.categorical[j]))
+
+    def factor_slope(self, j: int, u: FloatArray, v: FloatArray) -> FloatArray:
+        """Derivative of k_j by u, at coordinates u (m,) and v (q,): (m, q). 0 where either is inactive, and for categorical columns."""
+        if self.categorical[j]:
+            return np.zeros((len(u), len(v)))
+        distance = u[:, None] - v[None, :]
+        s = math.sqrt(5.0) / self.length[j] * np.abs(distance)
+        slope = -(math.sqrt(5.0) / self.length[j]) * self.share[j] * np.sign(distance) * s * (1.0 + s) / 3.0 * np.exp(-s)
+        return np.nan_to_num(slope, nan=0.0)
+
+    def slope_variance(self, j: int) -> float:
+        """Prior variance of the derivative of f along a numeric column."""
+        return 0.0 if self.categorical[j] else self.sigma2 * self.share[j] * 5.0 / (3.0 * self.length[j] ** 2)
+
+    def slope(self, u: FloatArray, j: int) -> tuple[FloatArray, FloatArray]:
+        """Mean (m,) and variance (m,) of the derivative of f along column j at points u (m, d) where j is active."""
+        rest = [i for i in range(u.shape[1]) if i != j]
+        others = product_kernel(u[:, rest], self.x[:, rest], self.share[rest], self.length[rest], self.categorical[rest])
+        cross = self.sigma2 * others * self.factor_slope(j, u[:, j], self.x[:, j])
+        root = _solve(self.cholesky, cross.T)
+        return cross @ self.alpha, np.maximum(self.slope_variance(j) - np.einsum("nm,nm->m", root, root), 0.0)
 
     def kernel(self, u: FloatArray, v: FloatArray) -> FloatArray:
         """k between points u (m, d) and v (q, d): (m, q)."""
@@ -165,8 +189,8 @@ def fit_product_gp(
     return ProductFit(task.gp(best), tuple(task.gp(theta) for theta in thetas))
 
 
-def evidence_of_columns(fit: ProductFit, *, least: float = 2.0) -> FloatArray:
-    """How much the log evidence falls when a column is made dead and the other hyperparameters may answer: (d,), in nats.
+def evidence_of_columns(fit: ProductFit, groups: Sequence[Sequence[int]], *, least: float = 2.0) -> FloatArray:
+    """How much the log evidence falls without each group of columns, when the other hyperparameters may answer: (g,), in nats.
 
     The refit takes at most a few steps, and only where the fall without it exceeds `least`: it can only lower it.
     """
@@ -175,18 +199,17 @@ def evidence_of_columns(fit: ProductFit, *, least: float = 2.0) -> FloatArray:
     best = fit.best
     task = _Task.of(best.x, best.y, best.categorical)
     theta = task.pack(best)
-    low, high = task.bounds
-    falls = np.zeros(task.d)
-    for j in range(task.d):
-        dead = theta.copy()
-        dead[2 + j] = low[2 + j]
-        with_j = task.loss_without_prior_of(theta, j)
-        falls[j] = task.loss_without_prior_of(dead, j) - with_j
-        if falls[j] > least:
-            bounds = np.stack([low, high], 1)
-            bounds[2 + j] = low[2 + j]
-            refit = minimize(task.loss, dead, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 8})
-            falls[j] = min(falls[j], task.loss_without_prior_of(np.asarray(refit.x), j) - with_j)
+    falls = np.zeros(len(groups))
+    for g, group in enumerate(groups):
+        keep = np.setdiff1d(np.arange(task.d), group)
+        rest = _Task.of(best.x[:, keep], best.y, best.categorical[keep])
+        start = rest.pack(replace(best, x=rest.x, categorical=rest.categorical, share=best.share[keep], length=best.length[keep]))
+        with_group = task.loss(theta)[0] - task.prior_loss(theta, group)
+        falls[g] = rest.loss(start)[0] - with_group
+        if falls[g] > least:
+            bounds = np.stack(rest.bounds, 1)
+            refit = minimize(rest.loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 12 if falls[g] < 30.0 else 6})
+            falls[g] = min(falls[g], float(refit.fun) - with_group)
     return falls
 
 
@@ -197,23 +220,26 @@ class _Task:
     x: FloatArray
     y: FloatArray
     categorical: BoolArray
-    distance: FloatArray  # (d, p) |x_j - x'_j|; categorical: 0 equal, 1 different; 0 where both are inactive
-    one_active: list[BoolArray | None]  # (p,) a column, None where all are active
+    order: IntArray  # numeric columns, then categorical ones
+    distance: FloatArray  # (d, p) in that order: |x_j - x'_j|; categorical: 0 equal, 1 different; 0 where one is inactive
+    one_active: list[IntArray | None]  # in that order: pairs of which exactly one is active, None where all are active
     numeric: list[int]
-    rows: tuple[FloatArray, FloatArray]
+    rows: tuple[IntArray, IntArray]
 
     @classmethod
     def of(cls, x: FloatArray, y: FloatArray, categorical: BoolArray) -> _Task:
         rows = np.triu_indices(len(y), 1)
-        distance = np.abs(x.T[:, rows[0]] - x.T[:, rows[1]])
-        distance[categorical] = distance[categorical] > 1e-9
+        order = np.concatenate([np.flatnonzero(~categorical), np.flatnonzero(categorical)])
+        numeric = [int(j) for j in np.flatnonzero(~categorical)]
+        distance = np.abs(x.T[order][:, rows[0]] - x.T[order][:, rows[1]])
+        distance[len(numeric) :] = distance[len(numeric) :] > 1e-9
         off = np.isnan(x)
-        one: list[BoolArray | None] = [
-            off[rows[0], j] != off[rows[1], j] if off[:, j].any() else None for j in range(x.shape[1])
-        ]
-        either = off.T[:, rows[0]] | off.T[:, rows[1]]
-        distance[either] = 0.0
-        return cls(x, y, categorical, distance, one, [j for j in range(x.shape[1]) if not categorical[j]], rows)
+        one: list[IntArray | None] = [None] * len(order)
+        for i, j in enumerate(order):
+            if off[:, j].any():
+                one[i] = np.flatnonzero(off[rows[0], j] != off[rows[1], j])
+                distance[i][off[rows[0], j] | off[rows[1], j]] = 0.0
+        return cls(x, y, categorical, order, distance, one, numeric, rows)
 
     @property
     def d(self) -> int:
@@ -253,11 +279,11 @@ class _Task:
         head = [math.log(gp.sigma2), math.log(max(gp.noise - NOISE_FLOOR, 1e-9))]
         return np.clip(np.concatenate([head, share, np.log(gp.length[self.numeric])]), *self.bounds)
 
-    def loss_without_prior_of(self, theta: FloatArray, j: int) -> float:
-        """The loss without what the prior says on column j: what the trials alone say for it."""
+    def prior_loss(self, theta: FloatArray, group: Sequence[int]) -> float:
+        """What the prior says on the columns of `group`; the loss without it is what the trials alone say for them."""
         mean, sd = self.prior
-        own = [2 + j] + ([2 + self.d + self.numeric.index(j)] if j in self.numeric else [])
-        return self.loss(theta)[0] - 0.5 * float(np.sum(((theta - mean) / sd)[own] ** 2))
+        own = [2 + j for j in group] + [2 + self.d + self.numeric.index(j) for j in group if j in self.numeric]
+        return 0.5 * float(np.sum(((theta - mean) / sd)[own] ** 2))
 
     def loss(self, theta: FloatArray) -> tuple[float, FloatArray]:
         """Minus log posterior density of theta (up to a constant) and its gradient. RW eq. 5.9."""
@@ -265,9 +291,7 @@ class _Task:
 
         n, (sigma2, noise, share, length) = len(self.y), self.unpack(theta)
         factors, by_share, by_length = self._factors(share, length)
-        product = np.full(n * (n - 1) // 2, sigma2)
-        for factor in factors:
-            product *= factor
+        product = sigma2 * np.prod(factors, axis=0)
         c = np.zeros((n, n))
         c[self.rows] = product
         c[np.diag_indices(n)] = sigma2 + noise
@@ -284,8 +308,8 @@ class _Task:
         gradient = np.empty_like(theta)
         gradient[0] = slope.sum() + sigma2 * diagonal
         gradient[1] = diagonal * (noise - NOISE_FLOOR)
-        gradient[2 : 2 + self.d] = by_share @ slope
-        gradient[2 + self.d :] = (by_length @ slope)[self.numeric]
+        gradient[2 + self.order] = by_share @ slope
+        gradient[2 + self.d :] = by_length @ slope
         mean, sd = self.prior
         z = (theta - mean) / sd
         return float(value + 0.5 * z @ z), gradient + z / sd
@@ -293,38 +317,42 @@ class _Task:
     @cached_property
     def _room(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Arrays that every call of `loss` fills again: fresh ones would cost more time than the arithmetic."""
-        shape = self.distance.shape
-        return np.empty(shape), np.empty(shape), np.zeros(shape), np.empty((3, shape[1]))
+        d, p = self.distance.shape
+        return np.empty((d, p)), np.empty((d, p)), np.empty((len(self.numeric), p)), np.empty((3, len(self.numeric), BLOCK))
 
     def _factors(self, share: FloatArray, length: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Factors k_j, and their log derivatives by log a/(1-a) and by log l: (d, p) each."""
-        factors, by_share, by_length, (s, e, t) = self._room
-        for j in range(self.d):
-            a, one, k, less, tail = share[j], self.one_active[j], factors[j], by_share[j], by_length[j]
-            if self.categorical[j]:
-                np.negative(self.distance[j], out=less)  # kappa - 1
-            else:
-                np.multiply(self.distance[j], math.sqrt(5.0) / length[j], out=s)
-                np.exp(np.negative(s, out=e), out=e)
-                np.add(s, 1.0, out=t)
-                s *= s
-                np.multiply(s, t, out=tail)
-                tail *= e  # 3 d kappa / d log l
-                s /= 3.0
-                s += t
-                np.multiply(s, e, out=less)
-                less -= 1.0
+        """Factors k_j (d, p), and their log derivatives by log a/(1-a) (d, p) and by log l (numeric columns, p).
+
+        Rows are in the order numeric columns first, as in `distance`; blocks of pairs stay in the processor's cache.
+        """
+        factors, by_share, by_length, room = self._room
+        m = len(self.numeric)
+        a = share[self.order][:, None]
+        pace = (math.sqrt(5.0) / length[self.numeric])[:, None]
+        for begin in range(0, self.distance.shape[1], BLOCK):
+            part = slice(begin, begin + BLOCK)
+            k, less, tail, distance = factors[:, part], by_share[:, part], by_length[:, part], self.distance[:, part]
+            s, e, t = room[:, :, : distance.shape[1]]
+            np.multiply(distance[:m], pace, out=s)
+            np.exp(np.negative(s, out=e), out=e)
+            np.add(s, 1.0, out=t)
+            s *= s
+            np.multiply(s, t, out=tail)
+            tail *= e  # 3 d kappa / d log l
+            s /= 3.0
+            s += t
+            np.multiply(s, e, out=less[:m])
+            less[:m] -= 1.0  # kappa - 1
+            np.negative(distance[m:], out=less[m:])
             np.multiply(less, a, out=k)
             k += 1.0
             less *= a * (1.0 - a)
-            if one is not None:
-                k[one], less[one] = math.sqrt(1.0 - a), -0.5 * a * math.sqrt(1.0 - a)
             less /= k
-            if not self.categorical[j]:
-                tail *= a / 3.0
-                tail /= k
-                if one is not None:
-                    tail[one] = 0.0
+            tail *= a[:m] / 3.0
+            tail /= k[:m]
+        for i, one in enumerate(self.one_active):
+            if one is not None:
+                factors[i][one], by_share[i][one] = math.sqrt(1.0 - a[i, 0]), -0.5 * a[i, 0]
         return factors, by_share, by_length
 
 
@@ -360,9 +388,6 @@ def _hamiltonian(task: _Task, best: FloatArray, draws: int, rng: np.random.Gener
             z, value, gradient = start
         kept.append(best + root @ z)
     return kept
-
-
-HMC_STEPS = 3
 
 
 def _whitening(task: _Task, best: FloatArray) -> FloatArray:

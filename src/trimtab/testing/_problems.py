@@ -37,8 +37,7 @@ class Problem:
 def ishigami(a: float = 7.0, b: float = 0.1) -> Problem:
     """sin x1 + a sin^2 x2 + b x3^4 sin x1 on [-pi, pi]^3: x3 matters only together with x1.
 
-    Ishigami, Homma 1990. Variances: V1 = (1 + b pi^4 / 5)^2 / 2, V2 = a^2 / 8, V13 = 8 b^2 pi^8 / 225. Minimum for b
-    > 0.
+    Ishigami, Homma 1990. V1 = (1 + b pi^4 / 5)^2 / 2, V2 = a^2 / 8, V13 = 8 b^2 pi^8 / 225. The minimum is for b > 0.
     """
     v1, v2, v13 = (1 + b * math.pi**4 / 5) ** 2 / 2, a**2 / 8, 8 * b**2 * math.pi**8 / 225
     total = v1 + v2 + v13

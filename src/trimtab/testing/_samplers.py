@@ -51,12 +51,10 @@ def contract_spaces() -> dict[str, Space]:
 
 
 def check_sampler(sampler: Sampler, *, n_trials: int = 24, seed: int = 0) -> None:
-    """Raise AssertionError, saying what was promised, unless `sampler` keeps the contract of
-    `trimtab.samplers.Sampler`.
+    """Raise AssertionError, naming the broken promise, unless `sampler` keeps those of `trimtab.samplers.Sampler`.
 
-    It is run on three spaces (`contract_spaces`), for n_trials each, with several pending trials, failures and ties;
-    and on the finite one until it ends. A sampler may refuse a space by InputError in `init` (a grid without levels),
-    but not all.
+    Three spaces (`contract_spaces`), n_trials each, with pending trials, failures and ties; the finite one to its end.
+    A sampler may refuse a space by InputError in `init` (a grid without levels), but not all of them.
     """
     accepted = 0
     for name, space in contract_spaces().items():

@@ -1,0 +1,253 @@
+"""`trimtab run`: tune a program or a function, as a settings file says."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from trimtab.cli._output import clean, note, print_json, say
+from trimtab.cli._view import best_json, failures, json_option, print_best, print_failures, state_counts, state_text
+from trimtab.errors import InputError, StudyError
+
+if TYPE_CHECKING:
+    from trimtab.cli._settings import Settings
+    from trimtab.study import Study
+
+__all__ = ["run"]
+
+
+@click.command(context_settings={"ignore_unknown_options": False})
+@click.argument("settings_file", metavar="STUDY.toml")
+@click.argument("command", metavar="[-- COMMAND ...]", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Trials that the study shall have in the end. Overrides [study] n_trials.",
+)
+@click.option(
+    "--timeout", type=float, metavar="SECONDS", help="Start no new trial after that time. Overrides [study] timeout."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Trials at the same time. Overrides [study] workers.  [default: 1]",
+)
+@click.option(
+    "--sampler",
+    metavar="NAME",
+    help="auto, gp, tpe, sobol, random or grid. Overrides [study] sampler.  [default: auto]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="The same seed gives the same search. Overrides [study] seed.",
+)
+@click.option(
+    "--storage", metavar="FILE", help="SQLite file of the study. Overrides [study] storage.  [default: STUDY.db]"
+)
+@json_option
+def run(
+    settings_file: str,
+    command: tuple[str, ...],
+    trials: int | None,
+    timeout: float | None,
+    workers: int | None,
+    sampler: str | None,
+    seed: int | None,
+    storage: str | None,
+    as_json: bool,
+) -> None:
+    """Tune your own program: start it once a trial with other hyperparameters, and read the result that it prints.
+
+    \b
+    STUDY.toml (or .yaml), complete:
+      [study]
+      n_trials = 30                 # or timeout = 3600, patience = 20, target = 0.01
+      direction = "minimize"        # or "maximize"
+      sampler = "auto"              # name, seed, storage, workers, retries: all optional
+    \b
+      [space]
+      lr         = {type = "float", low = 1e-4, high = 1e-1, log = true}
+      units      = {type = "int", low = 16, high = 256, step = 16}
+      activation = ["relu", "tanh"]
+      solver     = ["adam", "sgd"]
+      momentum   = {type = "float", low = 0.5, high = 0.99, when = {solver = "sgd"}}
+      constraints = ["units <= 128 or lr > 1e-3"]
+    \b
+      [objective]
+      command = ["python", "train.py", "--lr", "{lr}", "--units", "{units}"]
+      value = "loss"                # key of the result; "value" if left out
+      timeout = 600                 # seconds for one trial
+
+    The program gets its hyperparameters where {name} stands, and all of them as JSON in the environment variable
+    TRIMTAB_PARAMS.
+    Where {momentum} does not apply, its argument is left out, together with an option before it (--momentum
+    {momentum}).
+    {trial} is the number of the trial. No shell takes part; for braces write {{ and }}.
+
+    The result is the last line of standard output that is a number, or JSON such as {"loss": 0.25}. Another exit code
+    than 0, too much
+    time or no result: the trial has failed, its end of standard error is kept, and the search goes on.
+
+    Instead of a command, function = "module:function" names a Python function of the trial that returns the result.
+
+    The study is kept in STUDY.db. Interrupt it with Ctrl-C when you like: the same command goes on.
+
+    \b
+    Examples:
+      trimtab run study.toml
+      trimtab run study.toml -- python train.py --lr {lr} --units {units}
+      trimtab run study.toml --trials 100 --workers 2
+    """
+    from trimtab.cli._settings import read_settings
+
+    given: dict[str, Any] = {
+        "n_trials": trials,
+        "timeout": timeout,
+        "workers": workers,
+        "sampler": sampler,
+        "seed": seed,
+        "storage": storage,
+    }
+    settings = replace(read_settings(Path(settings_file)), **{k: v for k, v in given.items() if v is not None})
+    if command:
+        settings = replace(settings, command=command, function=None)
+    study, interrupted = _search(settings)
+    if as_json:
+        print_json(_document(study, settings, interrupted))
+    else:
+        _print_end(study, settings)
+    if interrupted:
+        note(f"Interrupted. {state_text(study)} kept in {clean(settings.storage)}. The same command goes on.")
+        raise click.exceptions.Exit(130)
+    if not study.table.finished.n:
+        raise StudyError(_all_failed(study))
+
+
+def _search(settings: Settings) -> tuple[Study, bool]:
+    """The study after its trials, and whether it was interrupted."""
+    from trimtab.study import Study, evaluated
+
+    objective, executor = _objective(settings)
+    if (
+        settings.n_trials is settings.timeout is settings.patience is settings.target is None
+        and settings.sampler != "grid"
+    ):
+        raise InputError(
+            "Nothing would end this study. Set n_trials, timeout, patience or target in [study], or give --trials."
+        )
+    study = Study(
+        settings.space,
+        direction=settings.direction,
+        sampler=settings.sampler,
+        storage=settings.storage,
+        name=settings.name,
+        seed=settings.seed,
+    )
+    done = evaluated(study)
+    left = None if settings.n_trials is None else max(settings.n_trials - done, 0)
+    if done:
+        end = "" if left is None else f"; {left} to go" if left else "; nothing to do (--trials asks for more)"
+        note(f"Study {clean(repr(study.name))} in {clean(settings.storage)} goes on after {done} trials{end}.")
+    try:
+        study.optimize(
+            objective,
+            left,
+            timeout=settings.timeout,
+            workers=settings.workers,
+            executor=executor,
+            patience=settings.patience,
+            target=settings.target,
+            retries=settings.retries,
+        )
+    except KeyboardInterrupt:
+        return study, True
+    return study, False
+
+
+def _objective(settings: Settings) -> tuple[Any, Any]:
+    """What is evaluated, checked before anything runs, and where (None: as the study decides)."""
+    if settings.command is not None:
+        from trimtab.cli._command import Command
+        from trimtab.cli._threads import Threads
+
+        _check_command(settings.command, settings)
+        return Command(settings.command, settings.value, settings.trial_timeout), Threads(settings.workers)
+    if settings.function is None:
+        raise InputError(
+            "There is nothing to run. Put the command after --, as in `trimtab run study.toml -- python "
+            "train.py --lr {lr}`, "
+            'or set command or function = "module:function" in [objective].'
+        )
+    from trimtab.cli._function import Function
+
+    objective = Function(settings.function, (os.getcwd(), settings.folder))
+    objective.load()
+    return objective, None
+
+
+def _check_command(command: Sequence[str], settings: Settings) -> None:
+    """InputError for an unknown placeholder or a missing program; a remark where hyperparameters do not appear."""
+    from trimtab.cli._template import check_template, placeholders
+
+    names = list(dict.fromkeys([*settings.space.parameters]))
+    used = check_template(command, names)
+    program = command[0]
+    if not placeholders(program) and shutil.which(program) is None:
+        raise InputError(
+            f"The program {program!r} of the command is not found, or is not executable. Check its spelling and PATH."
+        )
+    absent = [name for name in names if name not in used]
+    if used - {"trial"} and absent:
+        note(
+            f"Remark: the command does not use {', '.join(map(clean, absent))}; the program finds these in "
+            f"TRIMTAB_PARAMS only."
+        )
+
+
+def _print_end(study: Study, settings: Settings) -> None:
+    trials = study.trials
+    say(f"Study {clean(repr(study.name))} in {clean(settings.storage)}: {state_text(study)}.")
+    if any(t.state == "finished" for t in trials):
+        print_best(study)
+    if failures(trials):
+        print_failures(trials, most=3)
+    if any(t.state == "finished" for t in trials):
+        file, name = clean(settings.storage), f" --name {clean(study.name)}" if len(study.storage.names()) > 1 else ""
+        say()
+        say("Go on with:")
+        say(f"  trimtab sensitivity {file}{name}    which hyperparameters matter")
+        say(f"  trimtab report {file}{name}         all of it as one HTML file")
+
+
+def _document(study: Study, settings: Settings, interrupted: bool) -> dict[str, Any]:
+    return {
+        "study": study.name,
+        "storage": settings.storage,
+        "direction": study.direction,
+        "seed": study.seed,
+        "n_trials": len(study),
+        "states": state_counts(study),
+        "interrupted": interrupted,
+        "best": best_json(study) if study.table.finished.n else None,
+        "failures": [
+            {"reason": f.reason, "count": len(f.numbers), "trials": f.numbers} for f in failures(study.trials)
+        ],
+    }
+
+
+def _all_failed(study: Study) -> str:
+    groups = failures(study.trials)
+    if not groups:
+        return "No trial has finished."
+    n = sum(len(g.numbers) for g in groups)
+    return f"No trial has finished: all {n} failed. The most frequent error:\n{groups[0].example.strip()[-1500:]}"

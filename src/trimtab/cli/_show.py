@@ -1,0 +1,151 @@
+"""`trimtab show`: how a study stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from trimtab.cli._output import clean, number, print_json, print_table, say, seconds, value_text
+from trimtab.cli._view import (
+    best_json,
+    failures,
+    json_option,
+    name_option,
+    open_file,
+    open_study,
+    print_best,
+    print_failures,
+    state_counts,
+    state_text,
+)
+
+if TYPE_CHECKING:
+    from trimtab.storage import Storage
+    from trimtab.study import Study
+
+__all__ = ["show"]
+
+
+@click.command()
+@click.argument("file", metavar="FILE")
+@name_option
+@click.option(
+    "--last",
+    default=10,
+    show_default=True,
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="How many recent trials to list.",
+)
+@json_option
+def show(file: str, name: str | None, last: int, as_json: bool) -> None:
+    """How a study stands: trials by state, the best one, the recent ones, failures grouped by reason.
+
+    FILE is the SQLite file that `trimtab demo`, `trimtab run` or storage="..." wrote. The study may still be running.
+    A file with several studies lists them; --name then picks one.
+
+    \b
+    Examples:
+      trimtab show study.db
+      trimtab show study.db --last 50
+      trimtab show studies.db --name digits --json
+    """
+    storage = open_file(file)
+    if name is None and len(storage.names()) > 1:
+        _show_studies(file, storage, as_json)
+        return
+    study = open_study(file, name)
+    if as_json:
+        print_json(_document(study, last))
+        return
+    settings = study.settings
+    say(f"Study {clean(repr(study.name))} in {clean(file)}: {state_text(study)}", bold=True)
+    say(
+        f"  {study.direction}, sampler {clean(settings['sampler'])}, seed {settings['seed']}, trimtab "
+        f"{clean(settings['trimtab'])}"
+    )
+    say(f"  {clean(study.space)}")
+    trials = study.trials
+    say()
+    if any(t.state == "finished" for t in trials):
+        print_best(study)
+    else:
+        say("No trial has finished yet.")
+    if trials and last:
+        say()
+        rows = [[str(t.number), t.state, number(t.value), seconds(t.seconds), _params_text(t)] for t in trials[-last:]]
+        title = "Recent trials" if last < len(trials) else "Trials"
+        print_table(
+            ("trial", "state", "value", "time", "configuration"), rows, right=("trial", "value", "time"), title=title
+        )
+    if failures(trials):
+        say()
+        print_failures(trials)
+
+
+def _params_text(params: Any) -> str:
+    return ", ".join(f"{name}={value_text(value)}" for name, value in params.items())
+
+
+def _document(study: Study, last: int) -> dict[str, Any]:
+    trials = study.trials
+    settings = study.settings
+    return {
+        "study": study.name,
+        "direction": study.direction,
+        "sampler": settings["sampler"],
+        "seed": settings["seed"],
+        "trimtab": settings["trimtab"],
+        "n_trials": len(trials),
+        "states": state_counts(study),
+        "best": best_json(study) if any(t.state == "finished" for t in trials) else None,
+        "recent": [
+            {
+                "number": t.number,
+                "state": t.state,
+                "value": t.value,
+                "seconds": t.seconds,
+                "params": t.params,
+                "error": t.error,
+            }
+            for t in (trials[-last:] if last else [])
+        ],
+        "failures": [
+            {"reason": f.reason, "count": len(f.numbers), "trials": f.numbers, "example": f.example}
+            for f in failures(trials)
+        ],
+    }
+
+
+def _show_studies(file: str, storage: Storage, as_json: bool) -> None:
+    """All studies of a file, a line each."""
+    from trimtab.study import Study
+
+    studies = [Study.load(storage, name) for name in storage.names()]
+    bests = [s.best.value if s.table.finished.n else None for s in studies]
+    if as_json:
+        print_json(
+            {
+                "studies": [
+                    {
+                        "study": s.name,
+                        "direction": s.direction,
+                        "n_trials": len(s),
+                        "states": state_counts(s),
+                        "best_value": b,
+                    }
+                    for s, b in zip(studies, bests, strict=True)
+                ]
+            }
+        )
+        return
+    rows = [[s.name, s.direction, state_text(s), number(b)] for s, b in zip(studies, bests, strict=True)]
+    print_table(
+        ("study", "direction", "trials", "best value"),
+        rows,
+        right=("best value",),
+        title=f"{len(studies)} studies in {clean(file)}",
+    )
+    say()
+    say(f"One of them: trimtab show {clean(file)} --name {clean(studies[0].name)}")

@@ -1,0 +1,159 @@
+"""What several commands show of a stored study:
+
+how it is opened, its state in a line, its best trial, its failures by reason.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from trimtab.cli._output import clean, number, print_table, say, seconds, value_text
+from trimtab.errors import InputError
+
+if TYPE_CHECKING:
+    from trimtab.records import Trial
+    from trimtab.storage import Storage
+    from trimtab.study import Study
+
+__all__ = [
+    "Failure",
+    "best_json",
+    "failures",
+    "json_option",
+    "name_option",
+    "open_file",
+    "open_study",
+    "print_best",
+    "print_failures",
+    "state_counts",
+    "state_text",
+]
+
+name_option = click.option(
+    "--name", metavar="STUDY", help="Which study, if the file holds several. `trimtab show FILE` lists them."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for programs.")
+
+_NUMBERS = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
+
+
+def open_file(path: str) -> Storage:
+    """A storage to look at. InputError if there is no such file, StorageError if it holds no studies."""
+    from trimtab.storage import open_storage
+
+    file = path.removeprefix("sqlite:///")
+    if os.path.isdir(file):
+        raise InputError(f"{file!r} is a folder. Name a file with studies{_nearby(Path(file))}")
+    if "://" not in file and not os.path.exists(file):
+        raise InputError(f"There is no file {file!r}. Name a file with studies{_nearby(Path(file).parent)}")
+    return open_storage(path, must_exist=True, readonly=True)
+
+
+def open_study(path: str, name: str | None) -> Study:
+    """A stored study to look at. InputError names the studies of the file where `name` does not decide."""
+    from trimtab.study import Study
+
+    storage = open_file(path)
+    names = storage.names()
+    shown = ", ".join(map(repr, names))
+    if not names:
+        raise InputError(f"{path} holds no study yet.")
+    if name is None and len(names) > 1:
+        raise InputError(f"{path} holds {len(names)} studies: {shown}. Say which one with --name.")
+    if name is not None and name not in names:
+        raise InputError(f"{path} holds no study named {name!r}. It holds: {shown}.")
+    return Study.load(storage, name)
+
+
+def _nearby(folder: Path) -> str:
+    """Names of files that could be meant."""
+    try:
+        found = sorted(p.name for p in folder.iterdir() if p.suffix in (".db", ".sqlite", ".sqlite3"))
+    except OSError:
+        found = []
+    return (
+        f". In that folder: {', '.join(found[:8])}."
+        if found
+        else ", such as the one that `trimtab demo` or `trimtab run` wrote."
+    )
+
+
+def state_counts(study: Study) -> dict[str, int]:
+    """Number of trials in each state that occurs."""
+    from trimtab.records import STATES
+
+    counts = Counter(study.table.state.tolist())
+    return {name: counts[code] for code, name in enumerate(STATES) if counts[code]}
+
+
+def state_text(study: Study) -> str:
+    """30 trials: 28 finished, 2 failed."""
+    counts = state_counts(study)
+    n = sum(counts.values())
+    parts = ", ".join(f"{count} {'waiting' if state == 'created' else state}" for state, count in counts.items())
+    return f"{n} trial{'s' * (n != 1)}{': ' + parts if parts else ''}"
+
+
+def best_json(study: Study) -> dict[str, Any]:
+    """The best trial as JSON."""
+    best = study.best
+    return {"number": best.number, "value": best.value, "params": best.params, "seconds": best.seconds}
+
+
+def print_best(study: Study) -> None:
+    """The best trial with its configuration, a line a hyperparameter."""
+    best = study.best
+    took = "" if seconds(best.seconds) == "-" else f", took {seconds(best.seconds)}"
+    say(f"Best: trial {best.number}, value {number(best.value)} ({study.direction}d{took})", bold=True)
+    width = max((len(clean(name)) for name in best), default=0)
+    for name, value in best.items():
+        say(f"  {clean(name):{width}}  {value_text(value)}")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Failed trials with one reason. example: the full text of the newest."""
+
+    reason: str
+    numbers: tuple[int, ...]
+    example: str
+
+
+def failures(trials: Sequence[Trial]) -> list[Failure]:
+    """Failed trials grouped by reason (last line of the error, its numbers aside), the most frequent first."""
+    groups: dict[str, list[Trial]] = {}
+    for trial in trials:
+        if trial.state == "failed":
+            groups.setdefault(_NUMBERS.sub("#", _reason(trial)), []).append(trial)
+    found = [
+        Failure(_reason(group[-1]), tuple(t.number for t in group), group[-1].error or "") for group in groups.values()
+    ]
+    return sorted(found, key=lambda f: (-len(f.numbers), f.numbers))
+
+
+def _reason(trial: Trial) -> str:
+    lines = [line.strip() for line in (trial.error or "").splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason was recorded"
+
+
+def print_failures(trials: Sequence[Trial], most: int = 5) -> None:
+    """Failures by reason; nothing if none failed."""
+    groups = failures(trials)
+    if not groups:
+        return
+    rows = [[str(len(g.numbers)), _numbers(g.numbers), g.reason] for g in groups[:most]]
+    print_table(("count", "trials", "reason"), rows, right=("count",), title="Failures by reason (of the newest)")
+    if len(groups) > most:
+        say(f"  and {len(groups) - most} more reasons")
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers[:4])) + (", ..." if len(numbers) > 4 else "")

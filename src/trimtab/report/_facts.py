@@ -1,0 +1,199 @@
+"""What a report needs to know about a study, gathered once: trials, best, analyses (or why none), how it was made."""
+
+from __future__ import annotations
+
+import math
+import platform
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import metadata
+from pathlib import PurePath
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from trimtab._version import __version__
+from trimtab.errors import TrimtabError
+from trimtab.records import FINISHED, STATES, Created, Event, Finished, Trial, TrialTable
+from trimtab.sensitivity import Gradient, OneAtATime, Sensitivity, gradient, one_at_a_time, sobol
+from trimtab.space import Categorical, Constant, Distribution, Float, Int, Parameter, Space
+
+__all__ = ["Facts", "FailureGroup", "Missing", "Reported", "Store", "facts_of", "failure_groups"]
+
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """The part of a storage that a report reads."""
+
+    def read(self, study: str, since: int = 0) -> tuple[list[Event], int]: ...
+    def describe(self) -> str: ...
+
+
+class Reported(Protocol):
+    """The part of a study that a report reads."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def direction(self) -> str: ...
+    @property
+    def space(self) -> Space: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+    @property
+    def table(self) -> TrialTable: ...
+    @property
+    def trials(self) -> Sequence[Trial]: ...
+    @property
+    def best(self) -> Trial: ...
+    @property
+    def storage(self) -> Store: ...
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An analysis that could not be made, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class FailureGroup:
+    """Failed trials with the same reason. reason: the last line of the traceback; traceback: of the first of them."""
+
+    reason: str
+    numbers: tuple[int, ...]
+    traceback: str
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """Everything that the page shows. counts: trials by state; made: (what, value) rows of how the study was made."""
+
+    name: str
+    direction: str
+    table: TrialTable
+    best: Trial | None
+    counts: dict[str, int]
+    failures: tuple[FailureGroup, ...]
+    sensitivity: Sensitivity | Missing
+    one_at_a_time: OneAtATime | Missing
+    gradient: Gradient | Missing
+    evaluation_seconds: float
+    wall_seconds: float
+    made: tuple[tuple[str, str], ...]
+    space: tuple[tuple[str, str], ...]
+    constraints: tuple[str, ...]
+
+
+def facts_of(study: Reported, now: datetime) -> Facts:
+    """Read the study once and analyse it. now: the date that the report shows."""
+    table = study.table
+    trials = list(study.trials)[: table.n]
+    finished = table.state == FINISHED
+    best = trials[int(np.nanargmin(np.where(finished, table.y, np.nan)))] if finished.any() else None
+    counts = {name: int(np.sum(table.state == code)) for code, name in enumerate(STATES)}
+    seconds = table.seconds[np.isfinite(table.seconds)]
+    wall = _wall_seconds(study)
+    return Facts(
+        study.name,
+        table.direction,
+        table,
+        best,
+        {name: count for name, count in counts.items() if count},
+        failure_groups(trials),
+        _attempt(sobol, table),
+        _attempt(one_at_a_time, table),
+        _attempt(gradient, table),
+        float(seconds.sum()) if len(seconds) else math.nan,
+        wall,
+        _made(study, now),
+        _space(study.space),
+        tuple(c.text for c in study.space.constraints),
+    )
+
+
+def failure_groups(trials: Sequence[Trial]) -> tuple[FailureGroup, ...]:
+    """Failed trials by reason, the most frequent first. Numbers within a reason do not make a difference."""
+    groups: dict[str, list[Trial]] = {}
+    for trial in trials:
+        if trial.state == "failed":
+            groups.setdefault(re.sub(r"[-+]?\d[\d.]*(e[-+]?\d+)?", "#", _reason(trial)), []).append(trial)
+    ordered = sorted(groups.values(), key=len, reverse=True)
+    return tuple(FailureGroup(_reason(g[0]), tuple(t.number for t in g), g[0].error or "") for g in ordered)
+
+
+def _reason(trial: Trial) -> str:
+    lines = [line for line in (trial.error or "").splitlines() if line.strip()]
+    last = next((line for line in reversed(lines) if not line.startswith((" ", "\t"))), lines[-1] if lines else "")
+    return last.strip()[:300] or "no reason was recorded"
+
+
+def _attempt(analysis: Callable[[object], T], table: TrialTable) -> T | Missing:
+    """The analysis, or why there is none: a report of the other parts is worth more than no report."""
+    try:
+        return analysis(table)
+    except (TrimtabError, ArithmeticError, np.linalg.LinAlgError) as error:
+        return Missing(str(error))
+
+
+def _wall_seconds(study: Reported) -> float:
+    """From the first trial's creation to the last result, pauses included; NaN where the storage does not say."""
+    try:
+        events, _ = study.storage.read(study.name)
+    except TrimtabError:
+        return math.nan
+    begun = [e.at for e in events if isinstance(e, Created)]
+    ended = [e.at for e in events if isinstance(e, Finished)]
+    return max(ended) - min(begun) if begun and ended else math.nan
+
+
+def _made(study: Reported, now: datetime) -> tuple[tuple[str, str], ...]:
+    settings = study.settings
+    return (
+        ("sampler", str(settings.get("sampler", "unknown"))),
+        ("seed", str(study.seed)),
+        ("storage", PurePath(study.storage.describe()).name or "memory"),
+        ("written on", now.strftime("%Y-%m-%d %H:%M %Z").strip()),
+        ("trimtab", _versions(__version__, str(settings.get("trimtab", "")))),
+        ("Python", platform.python_version()),
+        ("NumPy", np.__version__),
+        ("SciPy", metadata.version("scipy")),
+        ("plotly", metadata.version("plotly")),
+        ("system", f"{platform.system()} {platform.machine()}"),
+    )
+
+
+def _versions(here: str, stored: str) -> str:
+    return f"{here} (trials made with {stored})" if stored and stored != here else here
+
+
+def _space(space: Space) -> tuple[tuple[str, str], ...]:
+    """Name and words for every parameter that a configuration shows."""
+    hidden = {p["name"] for p in space.to_dict()["parameters"] if p.get("hidden")}
+    return tuple((name, _words(p)) for name, p in space.parameters.items() if name not in hidden)
+
+
+def _words(parameter: Parameter) -> str:
+    match parameter:
+        case Float() | Int():
+            words = f"{'real' if isinstance(parameter, Float) else 'whole'} number from {parameter.low:g} to {parameter.high:g}"
+            words += ", log scale" if parameter.log else ""
+            words += "" if parameter.step in (None, 1) else f", steps of {parameter.step:g}"
+        case Categorical():
+            labels = ", ".join(parameter.label(choice) for choice in parameter.choices)
+            words = f"one of{', in order' if parameter.ordered else ''}: {labels}"
+        case Constant():
+            words = f"always {parameter.label(parameter.value)}"
+        case Distribution():
+            frozen = parameter.frozen
+            given = [*map(str, frozen.args), *(f"{key}={value}" for key, value in frozen.kwds.items())]
+            words = f"distributed as {frozen.dist.name}({', '.join(given)})"
+        case _:
+            words = repr(parameter)
+    return words if parameter.when is None else f"{words}; only where {parameter.when}"

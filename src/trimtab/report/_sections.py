@@ -1,0 +1,292 @@
+"""The sections of a report: facts in, HTML out, figures handed to a `Figures` that numbers them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from trimtab import plots
+from trimtab.report._facts import Facts, FailureGroup, Missing
+from trimtab.report._figures import Figures
+from trimtab.report._html import Markup, bullets, escape, folded, note, paragraph, table, tag
+from trimtab.report._python import as_python
+from trimtab.sensitivity import OneAtATime, Result, Sensitivity
+
+__all__ = ["SECTIONS", "duration", "header", "in_short"]
+
+_MOST_CURVES = 12
+_MOST_ROWS = 15
+
+
+def header(facts: Facts) -> Markup:
+    """Name, direction and the numbers that come first."""
+    better = "lower is better" if facts.direction == "minimize" else "higher is better"
+    best = f"{facts.best.value:.6g}" if facts.best is not None and facts.best.value is not None else "–"
+    states = ", ".join(f"{count} {name}" for name, count in facts.counts.items()) or "none yet"
+    cards = [
+        ("best value", best, f"trial {facts.best.number}" if facts.best else "nothing has finished"),
+        ("trials", str(facts.table.n), states),
+        ("evaluation", duration(facts.evaluation_seconds), "time inside the objective"),
+        ("from first to last", duration(facts.wall_seconds), "pauses included"),
+    ]
+    shown = [
+        tag(
+            "div",
+            tag("div", label, class_="label"),
+            tag("div", value, class_="value"),
+            tag("div", below, class_="below"),
+            class_="card",
+        )
+        for label, value, below in cards
+    ]
+    lead = f"{'Minimising' if facts.direction == 'minimize' else 'Maximising'} one number; {better}."
+    return tag("header", tag("h1", facts.name), tag("p", lead, class_="lead"), tag("div", *shown, class_="cards"))
+
+
+def in_short(facts: Facts) -> Markup:
+    """The few sentences that a reader in a hurry needs."""
+    said: list[object] = []
+    if isinstance(facts.sensitivity, Sensitivity):
+        said += _who_matters(facts.sensitivity)
+    if isinstance(facts.one_at_a_time, OneAtATime):
+        said += _tightest(facts.one_at_a_time)
+    failed = facts.counts.get("failed", 0)
+    if failed:
+        many = "trial" if facts.table.n == 1 else "trials"
+        said.append(
+            f"{failed} of {facts.table.n} {many} failed; the most frequent reason: {facts.failures[0].reason[:160]}"
+        )
+    if not said:
+        said.append("There is too little data for more than the list of trials.")
+    return tag("div", tag("h2", "In short"), bullets(said), class_="short")
+
+
+def _who_matters(result: Sensitivity) -> list[object]:
+    order = np.argsort(-np.nan_to_num(result.total, nan=-1.0), kind="stable")
+    words = {name: verdict.partition(":")[0].strip() for name, verdict in result.verdicts.items()}
+    live = [result.parameters[j] for j in order if words[result.parameters[j]].startswith("matters")]
+    dead = [result.parameters[j] for j in order if words[result.parameters[j]].startswith("cannot")]
+    said: list[object] = []
+    if live:
+        said.append(Markup(f"{_names(live)} {'matters' if len(live) == 1 else 'matter'}."))
+    if dead:
+        said.append(
+            Markup(f"{_names(dead)} cannot be told from {'a dead knob' if len(dead) == 1 else 'dead knobs'} yet.")
+        )
+    if not live and not dead:
+        said.append("There is too little data to say which knobs matter.")
+    return said
+
+
+def _tightest(result: OneAtATime) -> list[object]:
+    if not result.curves or np.isnan(result.effect).all():
+        return []
+    j = int(np.nanargmax(result.effect))
+    name = result.parameters[j]
+    if not result.verdicts[name].startswith("matters"):
+        return []
+    return [
+        Markup(
+            f"Around the best configuration {_names([name])} needs the most care: "
+            f"keep it within {escape(result.tolerance_text[j])}."
+        )
+    ]
+
+
+def _names(names: list[str]) -> Markup:
+    shown = [tag("code", name[:80]) for name in names[:6]]
+    if len(names) > 6:
+        return Markup(", ".join(shown) + f" and {len(names) - 6} more")
+    return Markup(", ".join(shown[:-1]) + " and " + shown[-1] if len(shown) > 1 else shown[0])
+
+
+def _best(facts: Facts, figures: Figures) -> Markup:
+    if facts.best is None:
+        return note("No trial has finished yet, so there is no best configuration.")
+    code = as_python(facts.best.params)
+    button = tag("button", "Copy", type="button", class_="copy")
+    value = f"{facts.best.value:.8g}" if facts.best.value is not None else "–"
+    seconds = "" if math.isnan(facts.best.seconds) else f", evaluated in {duration(facts.best.seconds)}"
+    return Markup(
+        paragraph(f"Trial {facts.best.number}, value {value}{seconds}.")
+        + tag("div", button, tag("pre", tag("code", code)), class_="code")
+    )
+
+
+def _history(facts: Facts, figures: Figures) -> Markup:
+    return figures.add(plots.history(facts.table))
+
+
+def _sensitivity(facts: Facts, figures: Figures) -> Markup:
+    result = facts.sensitivity
+    if isinstance(result, Missing):
+        return note(result.why)
+    about = paragraph(
+        "Where do the differences between configurations come from? ",
+        tag("b", "Main"),
+        " is the share of the objective's variance that a knob causes on its own, ",
+        tag("b", "total"),
+        " the share that it causes alone and together with others, over the whole declared space.",
+    )
+    return Markup(
+        about
+        + figures.add(plots.sensitivity(result))
+        + _result_table(result, plots.sensitivity_data(result).parameters)
+    )
+
+
+def _interactions(facts: Facts, figures: Figures) -> Markup:
+    result = facts.sensitivity
+    if isinstance(result, Missing):
+        return note(result.why)
+    about = paragraph(
+        "Pairs that move the objective beyond what each knob does alone: tune them together. Bold: above 1 % for sure."
+    )
+    return Markup(
+        about + figures.add(plots.interactions(result)) + _result_table(result.interactions, what="all pairs", most=6)
+    )
+
+
+def _one_at_a_time(facts: Facts, figures: Figures) -> Markup:
+    result = facts.one_at_a_time
+    if isinstance(result, Missing):
+        return note(result.why)
+    if not result.curves:
+        return Markup(note("Too little data for curves. " + " ".join(result.notes)) + _result_table(result))
+    about = paragraph(
+        "What happens when a single knob moves and all others stay at the best configuration? "
+        "Line and band: predicted objective; diamond: the best configuration; "
+        "green: the objective stays within the tolerance. "
+        "All pictures share one vertical scale."
+    )
+    ordered = [p.parameter for p in plots.one_at_a_time_data(result).panels]
+    small = [
+        figures.add(plots.one_at_a_time(result, parameters=[name]), caption=False) for name in ordered[:_MOST_CURVES]
+    ]
+    left = len(ordered) - len(small)
+    more = paragraph(f"{left} more knobs, with smaller effects, are in the table only.") if left > 0 else ""
+    title = tag("h3", "How far may each knob move?")
+    return Markup(
+        about
+        + tag("div", *small, class_="multiples")
+        + more
+        + figures.add(plots.tornado(result, direction=facts.direction))
+        + title
+        + _result_table(result, ordered)
+    )
+
+
+def _gradient(facts: Facts, figures: Figures) -> Markup:
+    result = facts.gradient
+    if isinstance(result, Missing):
+        return note(result.why)
+    about = paragraph(
+        "Which way does the objective go when a numeric knob grows, and how sure is that? "
+        "Slopes of the fitted surface, as changes of the objective over a knob's whole declared range."
+    )
+    return Markup(
+        about + figures.add(plots.gradient(result)) + _result_table(result, plots.gradient_data(result).parameters)
+    )
+
+
+def _parallel(facts: Facts, figures: Figures) -> Markup:
+    names = facts.table.space.names
+    most = 12
+    if len(names) > most and isinstance(facts.sensitivity, Sensitivity):
+        strongest = plots.sensitivity_data(facts.sensitivity).parameters[:most]
+        names = tuple(name for name in names if name in strongest)
+    return figures.add(plots.parallel_coordinates(facts.table, parameters=names[:most]))
+
+
+def _failures(facts: Facts, figures: Figures) -> Markup:
+    if not facts.failures:
+        return note("No trial failed." if facts.table.n else "No trial has run yet.")
+    groups = [_group(g) for g in facts.failures[:30]]
+    left = len(facts.failures) - len(groups)
+    more = paragraph(f"{left} more reasons are not shown.") if left > 0 else ""
+    return Markup(figures.add(plots.failures(facts.table)) + "".join(groups) + more)
+
+
+def _group(group: FailureGroup) -> Markup:
+    shown = ", ".join(map(str, group.numbers[:20])) + (", …" if len(group.numbers) > 20 else "")
+    many = "1 trial" if len(group.numbers) == 1 else f"{len(group.numbers)} trials"
+    text = group.traceback
+    if len(text) > 20_000:
+        text = f"{text[:6_000]}\n\n[... {len(text) - 20_000} characters left out ...]\n\n{text[-14_000:]}"
+    inside = tag("pre", text) if text.strip() else paragraph("No traceback was recorded.")
+    return folded(
+        Markup(f"<b>{many}</b>: {escape(group.reason)}"),
+        paragraph(f"Trials {shown}. The first one's traceback:"),
+        inside,
+    )
+
+
+def _made(facts: Facts, figures: Figures) -> Markup:
+    states = ", ".join(f"{count} {name}" for name, count in facts.counts.items()) or "none"
+    rows = [
+        ("trials", states),
+        ("evaluation time", duration(facts.evaluation_seconds)),
+        ("wall time", duration(facts.wall_seconds)),
+        *facts.made,
+    ]
+    parts = [
+        table(("what", "value"), rows),
+        tag("h3", "Search space"),
+        table(("parameter", "values"), [(tag("code", name), words) for name, words in facts.space]),
+    ]
+    if facts.constraints:
+        parts += [tag("h3", "Constraints"), bullets(tag("code", c) for c in facts.constraints)]
+    return Markup("".join(parts))
+
+
+SECTIONS: tuple[tuple[str, str, Callable[[Facts, Figures], Markup]], ...] = (
+    ("best", "Best configuration", _best),
+    ("history", "Optimisation history", _history),
+    ("sensitivity", "What matters: global sensitivity", _sensitivity),
+    ("interactions", "Interactions", _interactions),
+    ("one-at-a-time", "One knob at a time", _one_at_a_time),
+    ("gradient", "Gradient", _gradient),
+    ("parallel", "All trials: parallel coordinates", _parallel),
+    ("failures", "Failures", _failures),
+    ("made", "How it was made", _made),
+)
+
+
+def _result_table(result: Result, order: Sequence[str] = (), what: str = "all rows", most: int = _MOST_ROWS) -> Markup:
+    """A result's own table with its title and remarks; long ones fold. order: of the parameters, as in the figure."""
+    place = {name: k for k, name in enumerate(order)}
+    shown = sorted(result.shown(), key=lambda row: place.get(row.get("parameter", ""), 0))
+    head = list(shown[0]) if shown else []
+    rows = [[_cell(name, row[name]) for name in head] for row in shown]
+    body = table(head, rows[:most]) if rows else Markup("")
+    if len(rows) > most:
+        body = Markup(body + folded(f"{what}: {len(rows)}", table(head, rows)))
+    return Markup(body + tag("div", tag("p", result.title()), bullets(result.remarks()), class_="small"))
+
+
+def _cell(column: str, words: str) -> object:
+    if column in ("parameter", "first", "second"):
+        return tag("code", words)
+    if column != "verdict":
+        return tag("span", words, class_="tight") if len(words) <= 30 else words
+    verdict, _, reason = words.partition(":")
+    kind = "live" if verdict.startswith("matters") else "dead"
+    return Markup(
+        tag("span", verdict, class_=f"verdict {kind}")
+        + (tag("span", reason.strip(), class_="reason") if reason else "")
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: 0.42 s, 3 min 20 s, 2 h 5 min."""
+    if not math.isfinite(seconds):
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"

@@ -1,0 +1,29 @@
+"""Trials that lost their process: handed back, or given up when they took it down too often."""
+
+from __future__ import annotations
+
+import time
+
+from trimtab.errors import Conflict
+from trimtab.records import Finished, Released
+from trimtab.study._journal import Journal
+from trimtab.study._owner import is_gone
+
+__all__ = ["MOST_INTERRUPTIONS", "recover"]
+
+MOST_INTERRUPTIONS = 3  # a trial that took its whole process down this often is failed, not tried again
+
+
+def recover(journal: Journal) -> None:
+    """Have trials wait again whose process is gone. Another process may do the same at once: the first one wins."""
+    for number, started in list(journal.fold.running.items()):
+        if not is_gone(started.owner):
+            continue
+        event: Finished | Released = Released(number, started.attempt, time.time())
+        if started.attempt + 1 >= MOST_INTERRUPTIONS:
+            text = f"The process that evaluated this trial died {MOST_INTERRUPTIONS} times."
+            event = Finished(number, "failed", None, None, text, time.time())
+        try:
+            journal.append([event])
+        except Conflict:
+            journal.sync()

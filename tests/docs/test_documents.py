@@ -1,0 +1,77 @@
+"""What the documents say is true: their code runs, their links lead somewhere, every command and public name is in them."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trimtab as tt
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def blocks(path, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def run(code, folder):
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path):
+    out = run("\n".join(blocks(ROOT / page, "python")), tmp_path)
+    assert "learning_rate_init" in out
+    assert any(verdict in out for verdict in ("matters", "cannot be told from a dead knob", "too little data"))
+
+
+def test_each_block_of_the_how_to_runs(tmp_path):
+    for block in blocks(ROOT / "docs/how-to.md", "python"):
+        run(block, tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_and_pictures_lead_to_files(page):
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}, which does not exist"
+
+
+def test_the_reference_is_what_the_docstrings_say():
+    done = subprocess.run([sys.executable, str(ROOT / "docs/make_reference.py"), "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_public_name_has_a_docstring_and_stands_in_the_reference():
+    reference = (ROOT / "docs/reference.md").read_text()
+    for name in tt.__all__:
+        if name.startswith("__"):
+            continue
+        assert getattr(tt, name).__doc__, f"{name} has no docstring"
+        assert f"`{name}" in reference or f"trimtab.{name}`" in reference, f"{name} is not in docs/reference.md"
+
+
+def test_every_command_is_in_the_documents():
+    from trimtab.cli import main
+
+    text = "\n".join(page.read_text() for page in PAGES)
+    for name in main.commands:
+        assert re.search(rf"trimtab {name}\b|`{name}`", text), f"`trimtab {name}` is in no document"
+
+
+def test_every_decision_is_in_the_index():
+    index = (ROOT / "docs/adr/README.md").read_text()
+    for page in (ROOT / "docs/adr").glob("0*.md"):
+        assert page.name in index
+
+
+def test_the_readme_has_the_two_commands():
+    readme = (ROOT / "README.md").read_text()
+    assert "python -m pip install . && trimtab demo" in readme
+    assert "<!-- test command -->\n```bash\npython -m pip install '.[dev]' && python -m pytest" in readme

@@ -1,0 +1,128 @@
+"""Each example runs as a newcomer runs it: in a process of its own, in some folder, with nothing on standard error."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+VERDICT = re.compile(r"^  (\S+) .*(matters|cannot be told from a dead knob|too little data)", re.MULTILINE)
+
+
+def run(name: str, folder: Path) -> str:
+    """What the example prints."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / name], cwd=folder, env=environment, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def judged(output: str) -> set[str]:
+    """The parameters that got a verdict."""
+    return {name for name, _ in VERDICT.findall(output)}
+
+
+def number(pattern: str, output: str) -> float:
+    found = re.search(pattern, output)
+    assert found is not None, output
+    return float(found[1])
+
+
+def test_each_example_has_a_test_and_says_how_to_run_it():
+    names = {path.name for path in EXAMPLES.glob("*.py")}
+
+    here = Path(__file__).read_text()
+    assert names == set(re.findall(r'run\("(\w+\.py)"', here))
+    for name in names:
+        text = (EXAMPLES / name).read_text()
+        assert text.startswith('"""')
+        assert f"python examples/{name}\n" in text
+
+
+def test_grid_search(tmp_path):
+    output = run("grid_search.py", tmp_path)
+
+    assert output.startswith("16 combinations")
+    assert number(r"accuracy: ([\d.]+) in cross-validation", output) > 0.9
+    assert judged(output) == {"hidden_layer_sizes", "activation", "learning_rate_init"}
+    assert re.search(r"learning_rate_init .* matters", output)  # 30-fold apart: nobody doubts that
+
+
+def test_random_search(tmp_path):
+    output = run("random_search.py", tmp_path)
+
+    losses = [float(text) for text in re.findall(r"^  (0\.\d{4})  \{", output, re.MULTILINE)]
+    assert len(losses) == 5
+    assert losses == sorted(losses)
+    assert number(r"never saw: ([\d.]+)", output) < 0.2
+    assert len(judged(output)) == 4
+
+
+def test_bayesian_search(tmp_path):
+    output = run("bayesian_search.py", tmp_path)
+
+    assert "30 trials" in output
+    assert number(r"lowest validation loss ([\d.]+)", output) < 0.25
+    assert output.count("learning_rate_init") >= 4  # the best configuration and three tables
+    assert "Sensitivity:" in output
+    assert "One at a time" in output
+    assert "Gradient:" in output
+
+
+def test_ask_and_tell(tmp_path):
+    output = run("ask_and_tell.py", tmp_path)
+
+    assert "found 14 trials in the file, going on" in output
+    assert len(re.findall(r"^ +\d+  .*\{", output, re.MULTILINE)) == 19
+    assert "failed: the machine lost its power" in output
+    assert number(r"R squared ([\d.]+)", output) > 0.45
+
+
+def test_analyse_old_study(tmp_path):
+    output = run("analyse_old_study.py", tmp_path)
+
+    assert "50 trials, 50 finished, best=0.125" in output
+    assert judged(output) == {
+        "hidden_layer_sizes",
+        "activation",
+        "learning_rate_init",
+        "momentum",
+        "alpha",
+        "batch_size",
+    }
+    assert re.search(r"learning_rate_init .* matters", output)
+    assert "a good next trial: {" in output
+    assert (tmp_path / "trimtab-report.html").stat().st_size > 100_000
+
+
+def test_pytorch_loop_without_torch(tmp_path):
+    """Says so and ends well: a folder on the path hides torch."""
+    (tmp_path / "torch.py").write_text("raise ImportError('hidden')")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path))
+        output = run("pytorch_loop.py", tmp_path)
+
+    assert output.startswith("torch is not installed")
+    assert "python -m pip install 'trimtab[torch]'" in output
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
+def test_pytorch_loop(tmp_path):
+    output = run("pytorch_loop.py", tmp_path)
+
+    assert number(r"lowest validation loss ([\d.]+)", output) < 0.3
+    curve = re.search(r"learning curve: (.+)", output)
+    assert curve is not None
+    losses = [float(text) for text in curve[1].split()]
+    assert len(losses) == 15
+    assert losses[-1] < losses[0]
+    assert judged(output) == {"optimizer", "lr", "momentum", "units", "dropout", "batch_size"}
