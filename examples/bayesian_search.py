@@ -18,7 +18,7 @@ warnings.simplefilter("ignore", ConvergenceWarning)
 x, y = load_digits(return_X_y=True)
 x_train, x_valid, y_train, y_valid = train_test_split(x / 16, y, train_size=600, random_state=0)
 
-# Log scales where a factor matters more than a difference; `when` for a parameter that only exists beside another's value.
+# log=True where a factor matters more than a difference; when= for a parameter that exists beside one choice only.
 space = {
     "hidden_layer_sizes": tt.Categorical([(16,), (64,), (32, 32)]),
     "activation": tt.Categorical(["relu", "tanh"]),

@@ -37,7 +37,8 @@ search.fit(x_train, y_train)
 print("the five best of 25 random configurations (log loss, mean of 3 folds):")
 trials = sorted(search.study_.trials, key=lambda trial: trial.value, reverse=True)
 for trial in trials[:5]:
-    print(f"  {-trial.value:.4f}  { ({name.split('__')[1]: value for name, value in trial.params.items()}) }")
+    params = {name.removeprefix("mlpclassifier__"): value for name, value in trial.params.items()}
+    print(f"  {-trial.value:.4f}  {params}")
 print(f"log loss of the best on data it never saw: {-search.score(x_test, y_test):.4f}")
 print()
 print(search.study_.sensitivity())

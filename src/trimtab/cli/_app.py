@@ -10,6 +10,8 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -21,7 +23,7 @@ from trimtab.errors import InputError, TrimtabError
 __all__ = ["main"]
 
 _COMMANDS = {  # in the order of a first day with trimtab; each in cli/_<name>.py as `<name>`
-    "demo": "Tune a real neural network now: half a minute, nothing to write.",
+    "demo": "Tune a real neural network now: about a minute, nothing to write.",
     "doctor": "What works here: versions, file system, optional parts.",
     "run": "Tune your own program or function, as a settings file says.",
     "show": "How a study stands: trials, best, failures and their reasons.",
@@ -62,10 +64,10 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         _print_any_text()
-        _stop_politely()
         debug = os.environ.get("TRIMTAB_DEBUG", "") not in ("", "0")
         try:
-            return super().invoke(ctx)
+            with _stopped_politely():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt:
@@ -100,22 +102,24 @@ def _print_any_text() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _stop_politely() -> None:
-    """`kill` and a closed terminal end the process as Ctrl-C does:
-
-    programs that a trial started are stopped, the trial is handed back.
-    """
+@contextmanager
+def _stopped_politely() -> Iterator[None]:
+    """`kill` and a closed terminal end the process as Ctrl-C does: running programs are stopped, their trials handed back."""
 
     def interrupt(signum: int, frame: object) -> None:
         raise KeyboardInterrupt
 
+    before: dict[int, Any] = {}
     for name in ("SIGTERM", "SIGHUP"):
         kind = getattr(signal, name, None)
         if kind is not None and signal.getsignal(kind) is signal.SIG_DFL:
-            try:
-                signal.signal(kind, interrupt)
-            except ValueError:  # not the main thread
-                return
+            with suppress(ValueError):  # not the main thread
+                before[kind] = signal.signal(kind, interrupt)
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
 
 
 @click.group(

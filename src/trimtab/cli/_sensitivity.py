@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -82,7 +83,7 @@ def sensitivity(
         return
     print_result(result)
     pairs: Any = getattr(result, "interactions", None)
-    if pairs is not None and pairs.rows():
+    if pairs is not None and any(math.isfinite(row["share"]) for row in pairs.rows()):
         _print_pairs(pairs)
 
 

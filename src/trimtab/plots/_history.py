@@ -10,6 +10,7 @@ import numpy as np
 from trimtab.numerics import BoolArray, FloatArray, IntArray
 from trimtab.plots._frame import Frame, frame_of
 from trimtab.plots._style import BLUE, GREY, INK, VERMILLION, figure, message, number
+from trimtab.plots._ticks import nice
 from trimtab.records import FAILED, FINISHED, PRUNED, table_of
 
 if TYPE_CHECKING:
@@ -75,8 +76,7 @@ def history(source: object) -> Figure:
             "showgrid": False,
             "zeroline": False,
             "anchor": "y2",
-            "tickformat": "d",
-            "nticks": 12,
+            **_numbers(data.number),
         },
         "yaxis": {
             "title": {"text": f"objective ({data.direction})"},
@@ -156,6 +156,14 @@ def _best(data: HistoryData) -> list[dict[str, Any]]:
             "hovertemplate": "best: trial %{x}<br>%{y:.6g}<extra></extra>",
         },
     ]
+
+
+def _numbers(number: IntArray) -> dict[str, Any]:
+    """Range and whole-number ticks of the trials' axis."""
+    first, last = float(number[0]), float(number[-1])
+    marks = nice(first, last, 11, False)
+    pad = 0.02 * (last - first) + 0.5
+    return {"range": [first - pad, last + pad], "tickvals": marks[marks == np.round(marks)], "tickformat": "d"}
 
 
 def _title(data: HistoryData) -> str:

@@ -63,7 +63,8 @@ class OneAtATimeData:
 def one_at_a_time_data(source: object) -> OneAtATimeData:
     """Of a OneAtATime result, or of a Study or TrialTable (which is analysed first)."""
     result = source if isinstance(source, OneAtATime) else analyse(source)
-    why = "" if result.curves else (result.notes[0] if result.notes else "More finished trials are needed.")
+    reasons = [verdict.partition(":")[2].strip() for verdict in result.verdicts.values()]
+    why = "" if result.curves else next((r for r in reasons if r), "More finished trials are needed.")
     order: list[int] = (
         np.argsort(-np.nan_to_num(result.effect, nan=-1.0), kind="stable").tolist() if result.curves else []
     )

@@ -98,7 +98,8 @@ def message(title: str, why: str) -> Figure:
         "font": {"size": 14, "color": MUTED},
     }
     hidden = {"visible": False}
-    return figure([], title, height=150, layout={"annotations": [note], "xaxis": hidden, "yaxis": hidden})
+    layout = {"annotations": [note], "xaxis": hidden, "yaxis": hidden, "meta": {"message": why}}
+    return figure([], title, height=150, layout=layout)
 
 
 def text(value: object, most: int = 34) -> str:

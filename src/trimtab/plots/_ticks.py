@@ -78,7 +78,7 @@ def nice(low: float, high: float, most: int, log: bool) -> FloatArray:
     power = 10.0 ** np.floor(np.log10(span / most))
     step = next(m * power for m in (1, 2, 2.5, 5, 10, 20) if _count(low, high, m * power) <= most)
     first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
-    return np.asarray(np.arange(first, last + 1) * step, dtype=float)
+    return np.asarray(np.arange(first, last + 1) * step + 0.0, dtype=float)  # + 0.0: no minus zero
 
 
 def _count(low: float, high: float, step: float) -> float:

@@ -182,7 +182,8 @@ def _space(space: Space) -> tuple[tuple[str, str], ...]:
 def _words(parameter: Parameter) -> str:
     match parameter:
         case Float() | Int():
-            words = f"{'real' if isinstance(parameter, Float) else 'whole'} number from {parameter.low:g} to {parameter.high:g}"
+            kind = "real" if isinstance(parameter, Float) else "whole"
+            words = f"{kind} number from {parameter.low:g} to {parameter.high:g}"
             words += ", log scale" if parameter.log else ""
             words += "" if parameter.step in (None, 1) else f", steps of {parameter.step:g}"
         case Categorical():

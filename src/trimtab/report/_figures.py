@@ -7,7 +7,7 @@ import gzip
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from trimtab.report._html import Markup, safe_json, tag
+from trimtab.report._html import Markup, note, safe_json, tag
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -22,9 +22,11 @@ class Figures:
         self.json: list[Markup] = []
 
     def add(self, figure: Figure, caption: bool = True) -> Markup:
-        """The figure's place in the page."""
+        """The figure's place in the page; a sentence in place of a figure that has nothing to show."""
         layout = figure.layout
         meta = dict(layout.meta or {})
+        if "message" in meta:
+            return note(f"{meta['caption']}. {meta['message']}")
         cut = meta["heading"]
         layout.update(title=None, height=layout.height - cut + 8, margin={"t": layout.margin.t - cut + 8}, meta=None)
         name = f"figure-{len(self.json) + 1}"

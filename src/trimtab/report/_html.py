@@ -14,14 +14,17 @@ class Markup(str):
     __slots__ = ()
 
 
+_UNSEEN = {*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000), *range(0x202A, 0x202F), *range(0x2066, 0x206A)} - {
+    9,
+    10,
+}
+
+
 def escape(value: object) -> Markup:
-    """Text as HTML; characters that HTML forbids or that terminals act on become a visible mark."""
+    """Text as HTML; control characters and those that turn the writing direction become a visible mark."""
     if isinstance(value, Markup):
         return value
-    clean = "".join(
-        c if c in "\n\t" or (ord(c) >= 32 and not 0x7F <= ord(c) <= 0x9F and not 0xD800 <= ord(c) <= 0xDFFF) else "�"
-        for c in str(value)
-    )
+    clean = "".join("\N{REPLACEMENT CHARACTER}" if ord(c) in _UNSEEN else c for c in str(value))
     return Markup(html.escape(clean, quote=True))
 
 

@@ -17,11 +17,8 @@ def as_python(params: Mapping[str, object], name: str = "params") -> str:
     lines = []
     for key, value in params.items():
         written, literal = _literal(value)
-        lines.append(
-            f"    {key!r}: {written},"
-            if literal
-            else f"    {_quoted(key)}: {written},  # an object: import or build it first"
-        )
+        remark = "" if literal else "  # an object: import or build it first"
+        lines.append(f"    {_quoted(key)}: {written},{remark}")
     return "\n".join([f"{name} = {{", *lines, "}"])
 
 
@@ -32,7 +29,7 @@ def _literal(value: object) -> tuple[str, bool]:
     if isinstance(value, str):
         return _quoted(value), True
     named = getattr(value, "__qualname__", None)
-    written = named if isinstance(named, str) and callable(value) else " ".join(repr(value).split())
+    written = named if isinstance(named, str) and callable(value) else repr(value)
     try:
         ast.literal_eval(written)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -45,8 +42,8 @@ def _expression(written: str) -> str:
     try:
         ast.parse(written, mode="eval")
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return repr(written)
-    return written
+        return repr(" ".join(written.split()))
+    return " ".join(written.split())
 
 
 def _quoted(value: str) -> str:

@@ -16,6 +16,7 @@ from trimtab.sensitivity import OneAtATime, Result, Sensitivity
 
 __all__ = ["SECTIONS", "duration", "header", "in_short"]
 
+_MOST_BARS = 20
 _MOST_CURVES = 12
 _MOST_ROWS = 15
 
@@ -132,7 +133,8 @@ def _sensitivity(facts: Facts, figures: Figures) -> Markup:
     )
     return Markup(
         about
-        + figures.add(plots.sensitivity(result))
+        + figures.add(plots.sensitivity(result, most=_MOST_BARS))
+        + _rest(len(result.parameters) - _MOST_BARS)
         + _result_table(result, plots.sensitivity_data(result).parameters)
     )
 
@@ -141,6 +143,8 @@ def _interactions(facts: Facts, figures: Figures) -> Markup:
     result = facts.sensitivity
     if isinstance(result, Missing):
         return note(result.why)
+    if np.isnan(result.interactions.share).all():
+        return figures.add(plots.interactions(result))
     about = paragraph(
         "Pairs that move the objective beyond what each knob does alone: tune them together. Bold: above 1 % for sure."
     )
@@ -154,7 +158,7 @@ def _one_at_a_time(facts: Facts, figures: Figures) -> Markup:
     if isinstance(result, Missing):
         return note(result.why)
     if not result.curves:
-        return Markup(note("Too little data for curves. " + " ".join(result.notes)) + _result_table(result))
+        return figures.add(plots.one_at_a_time(result))
     about = paragraph(
         "What happens when a single knob moves and all others stay at the best configuration? "
         "Line and band: predicted objective; diamond: the best configuration; "
@@ -165,14 +169,13 @@ def _one_at_a_time(facts: Facts, figures: Figures) -> Markup:
     small = [
         figures.add(plots.one_at_a_time(result, parameters=[name]), caption=False) for name in ordered[:_MOST_CURVES]
     ]
-    left = len(ordered) - len(small)
-    more = paragraph(f"{left} more knobs, with smaller effects, are in the table only.") if left > 0 else ""
+    more = _rest(len(ordered) - len(small))
     title = tag("h3", "How far may each knob move?")
     return Markup(
         about
         + tag("div", *small, class_="multiples")
         + more
-        + figures.add(plots.tornado(result, direction=facts.direction))
+        + figures.add(plots.tornado(result, direction=facts.direction, most=_MOST_CURVES))
         + title
         + _result_table(result, ordered)
     )
@@ -182,12 +185,16 @@ def _gradient(facts: Facts, figures: Figures) -> Markup:
     result = facts.gradient
     if isinstance(result, Missing):
         return note(result.why)
+    if np.isnan([result.slope, result.mean]).all():
+        return figures.add(plots.gradient(result))
     about = paragraph(
         "Which way does the objective go when a numeric knob grows, and how sure is that? "
         "Slopes of the fitted surface, as changes of the objective over a knob's whole declared range."
     )
     return Markup(
-        about + figures.add(plots.gradient(result)) + _result_table(result, plots.gradient_data(result).parameters)
+        about
+        + figures.add(plots.gradient(result, most=_MOST_BARS))
+        + _result_table(result, plots.gradient_data(result).parameters)
     )
 
 
@@ -254,6 +261,14 @@ SECTIONS: tuple[tuple[str, str, Callable[[Facts, Figures], Markup]], ...] = (
 )
 
 
+def _rest(left: int) -> Markup:
+    """How many knobs a figure leaves to the table."""
+    if left <= 0:
+        return Markup("")
+    which = "knob, with a smaller effect, is" if left == 1 else "knobs, with smaller effects, are"
+    return paragraph(f"{left} more {which} in the table only.")
+
+
 def _result_table(result: Result, order: Sequence[str] = (), what: str = "all rows", most: int = _MOST_ROWS) -> Markup:
     """A result's own table with its title and remarks; long ones fold. order: of the parameters, as in the figure."""
     place = {name: k for k, name in enumerate(order)}
@@ -268,7 +283,7 @@ def _result_table(result: Result, order: Sequence[str] = (), what: str = "all ro
 
 def _cell(column: str, words: str) -> object:
     if column in ("parameter", "first", "second"):
-        return tag("code", words)
+        return tag("code", words, class_="tight" if len(words) <= 40 else "long")
     if column != "verdict":
         return tag("span", words, class_="tight") if len(words) <= 30 else words
     verdict, _, reason = words.partition(":")

@@ -33,7 +33,8 @@ FUNCTION_DRAWS = 12  # functions a draw of the hyperparameters
 ESTIMATE_SETS = 4  # hyperparameter draws behind the estimates
 PAIR_SETS = 4  # hyperparameter draws behind the pairs of conditional spaces, which are slow
 PART = 0.7
-WIDEN, WIDEN_CROWDED = 1.5, 2.0
+WIDEN_MAIN, WIDEN = 1.25, 1.5  # of the intervals in log odds, chosen on exact grids
+CROWDED = 1.4  # times that, where the trials do not fill the space
 RESOLUTION = 0.01  # shares below are not told from zero
 
 
@@ -191,8 +192,8 @@ def _part(gp: ProductGP, rng: np.random.Generator) -> ProductGP:
 def _result(p: Prepared, scope: str, confidence: float, draws: tuple[VarianceDraws, VarianceDraws]) -> Sensitivity:
     assert p.fit is not None and p.evidence is not None
     middle, spread = draws
-    widen = WIDEN_CROWDED if p.crowded else WIDEN
-    main = _estimate(middle.main / middle.variance[:, None], spread.main / spread.variance[:, None], confidence, widen)
+    widen = WIDEN * (CROWDED if p.crowded else 1.0)
+    main = _estimate(middle.main / middle.variance[:, None], spread.main / spread.variance[:, None], confidence, widen * WIDEN_MAIN / WIDEN)
     total = _estimate(middle.total / middle.variance[:, None], spread.total / spread.variance[:, None], confidence, widen)
     pair = _estimate(middle.pair, spread.pair, confidence, widen)
     alive = p.alive & (total[1] > 0.0)

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from trimtab.errors import SpaceError
-from trimtab.numerics import BoolArray, FloatArray
-from trimtab.space._choices import ChoiceColumn, ValueColumn, same_value
+from trimtab.numerics import BoolArray
+from trimtab.space._choices import ValueColumn
+from trimtab.space._operations import ORDER, all_of, compare, numbers, truth
 
 __all__ = ["Expression", "unknown_name"]
 
@@ -33,9 +34,6 @@ _OF_SEVERAL = ("min", "max")
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: np.add, ast.Sub: np.subtract, ast.Mult: np.multiply, ast.Div: np.true_divide,
     ast.FloorDiv: np.floor_divide, ast.Mod: np.mod, ast.Pow: np.float_power,
-}  # fmt: skip
-_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Lt: np.less, ast.LtE: np.less_equal, ast.Gt: np.greater, ast.GtE: np.greater_equal,
 }  # fmt: skip
 _LONGEST = 2_000  # characters: a constraint is one line
 _DEEPEST = 60  # nested parts: deep ones would exhaust the stack
@@ -92,7 +90,7 @@ class Expression:
         """Truth at n points (n,). columns: the values of each parameter named."""
         with np.errstate(all="ignore"):
             try:
-                result = _truth(self._value(self._tree, columns))
+                result = truth(self._value(self._tree, columns))
             except (TypeError, ValueError, OverflowError) as error:
                 raise SpaceError(
                     f"Cannot evaluate {_cut(self.text)!r}: {error}. Compare numbers with numbers and texts with "
@@ -151,7 +149,7 @@ class Expression:
         sides = [node.left, *node.comparators]
         for op, left, right in zip(node.ops, sides, sides[1:], strict=False):
             among = isinstance(op, ast.In | ast.NotIn)
-            if type(op) in _COMPARE:
+            if type(op) in ORDER:
                 continue
             for name, other in ((left, right), (right, left)):
                 if isinstance(name, ast.Name) and not isinstance(other, ast.Name) and not (among and name is right):
@@ -173,32 +171,23 @@ class Expression:
             case ast.Tuple() | ast.List() | ast.Set():
                 return tuple(run(item) for item in node.elts)
             case ast.UnaryOp(op=ast.Not()):
-                return np.logical_not(_truth(run(node.operand)))
+                return np.logical_not(truth(run(node.operand)))
             case ast.UnaryOp():
-                value = _numbers(run(node.operand))
+                value = numbers(run(node.operand))
                 return -value if isinstance(node.op, ast.USub) else value
             case ast.BoolOp():
-                parts = [_truth(run(item)) for item in node.values]
-                return _all_of(np.logical_and if isinstance(node.op, ast.And) else np.logical_or, parts)
+                parts = [truth(run(item)) for item in node.values]
+                return all_of(np.logical_and if isinstance(node.op, ast.And) else np.logical_or, parts)
             case ast.BinOp():
-                return _BINARY[type(node.op)](_numbers(run(node.left)), _numbers(run(node.right)))
+                return _BINARY[type(node.op)](numbers(run(node.left)), numbers(run(node.right)))
             case ast.Call(func=ast.Name(id=name)):
-                return _all_of(_FUNCTIONS[name], [_numbers(run(item)) for item in node.args])
+                values = [numbers(run(item)) for item in node.args]
+                return all_of(_FUNCTIONS[name], values) if name in _OF_SEVERAL else _FUNCTIONS[name](values[0])
             case ast.Compare():
                 sides = [run(item) for item in (node.left, *node.comparators)]
                 steps = zip(node.ops, sides, sides[1:], strict=False)
-                return _all_of(np.logical_and, [_compare(op, left, right) for op, left, right in steps])
+                return all_of(np.logical_and, [compare(op, left, right) for op, left, right in steps])
         raise AssertionError(node)  # _check let nothing else through
-
-
-def _all_of(function: Callable[..., Any], parts: list[Any]) -> Any:
-    """f(a), or f(f(a, b), c) ...: numbers and columns mix freely."""
-    if len(parts) == 1:
-        return function(parts[0]) if function not in (np.logical_and, np.logical_or) else parts[0]
-    result = parts[0]
-    for part in parts[1:]:
-        result = function(result, part)
-    return result
 
 
 def _without_backticks(text: str) -> tuple[str, dict[str, str]]:
@@ -232,56 +221,3 @@ def _source(node: ast.expr) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
-
-
-def _numbers(value: Any) -> FloatArray | np.float64:
-    """A column or constant to compute with; TypeError for texts and None."""
-    if isinstance(value, ChoiceColumn):
-        return value.numbers()
-    if isinstance(value, np.ndarray):
-        return value.astype(float)  # truths too: True + True is 2
-    if isinstance(value, (int, float, np.generic)):
-        return np.float64(value)
-    raise TypeError(f"{value!r} is no number")
-
-
-def _truth(value: Any) -> Any:
-    return (
-        value.truth()
-        if isinstance(value, ChoiceColumn)
-        else np.asarray(bool(value) if isinstance(value, tuple) else value).astype(bool)
-    )
-
-
-def _compare(op: ast.cmpop, left: Any, right: Any) -> Any:
-    if isinstance(op, ast.In | ast.NotIn):
-        options = right if isinstance(right, tuple) else (right,)
-        found: Any = _all_of(np.logical_or, [_same(left, option) for option in options]) if options else False
-        return np.logical_not(found) if isinstance(op, ast.NotIn) else found
-    if type(op) not in _COMPARE:
-        same = _same(left, right)
-        return np.logical_not(same) if isinstance(op, ast.NotEq | ast.IsNot) else same
-    for column, other in ((left, right), (right, left)):
-        if isinstance(column, ChoiceColumn) and column.ordered and isinstance(other, str):
-            place = column.position(other)
-            if place is None:
-                raise TypeError(f"{other!r} is none of the choices {', '.join(map(repr, column.values))}")
-            return _COMPARE[type(op)](*((column.codes, place) if column is left else (place, column.codes)))
-    return _COMPARE[type(op)](_numbers(left), _numbers(right))
-
-
-def _same(left: Any, right: Any) -> Any:
-    """Equality by element: of columns, or of a column and a constant."""
-    if not isinstance(left, ChoiceColumn) and isinstance(right, ChoiceColumn | np.ndarray):
-        left, right = right, left
-    if isinstance(left, ChoiceColumn):
-        if isinstance(right, ChoiceColumn):
-            table = np.array([[same_value(a, b) for b in right.values] for a in left.values], dtype=bool)
-            return table[left.codes, right.codes]
-        return left.numbers() == right if isinstance(right, np.ndarray) else left.same(right)
-    if isinstance(left, np.ndarray):
-        if isinstance(right, ChoiceColumn):
-            return right.numbers() == left
-        numeric = isinstance(right, (np.ndarray, int, float, np.generic))
-        return left == right if numeric else np.zeros(left.shape, dtype=bool)
-    return same_value(left, right)

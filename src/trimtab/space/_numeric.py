@@ -153,7 +153,8 @@ class Float(Parameter):
             k = (v - self.low) / self.step
             if abs(k - round(k)) > 1e-6 or round(k) >= self.n_levels:
                 raise SpaceError(
-                    f"Parameter {name!r} must be {self.low:.12g} plus a multiple of step={self.step:.12g}, got {value!r}."
+                    f"Parameter {name!r} must be {self.low:.12g} plus a multiple of step={self.step:.12g}, "
+                    f"got {value!r}."
                 )
 
     def fits(self, stored: Sequence[Any]) -> bool:

@@ -1,0 +1,198 @@
+"""A program as objective: its result, its failures, its end."""
+
+import json
+import math
+import os
+import pickle
+import sys
+import threading
+import time
+
+import pytest
+
+from trimtab.cli._command import Command, CommandFailed
+from trimtab.cli._threads import Threads
+from trimtab.errors import StudyError
+from trimtab.records import Trial
+
+TRIAL = Trial(4, {"lr": 0.5, "layers": (8, 4)})
+
+
+class Channel:
+    """Says stop when it is told to."""
+
+    stop = False
+
+    def report(self, number, step, value):
+        raise AssertionError("a program reports nothing")
+
+    def should_stop(self, number):
+        return self.stop
+
+
+def python(code, **settings):
+    code = code.replace("{", "{{").replace("}", "}}")  # braces of Python, not placeholders
+    return Command((sys.executable, "-c", code, "{lr}"), **settings)
+
+
+def test_the_last_line_that_is_a_result_counts():
+    code = "print(1); print('{\"value\": 0.25, \"epoch\": 3}'); print('{\"other\": 5}'); print('done')"
+
+    assert python(code)(TRIAL) == 0.25
+
+
+@pytest.mark.parametrize(("line", "value"), [("0.5", 0.5), ("-3", -3.0), ("1e-3", 1e-3), ('{"loss": 2}', 2.0), ("  7  ", 7.0)])
+def test_a_line_that_is_a_result(line, value):
+    assert python(f"print({line!r})", key="loss")(TRIAL) == value
+
+
+@pytest.mark.parametrize("line", ["true", '"0.5"', "[1]", "0.5 s", "null", '{"loss": "0.1"}', '{"loss": true}', "{", "[" * 5000])
+def test_a_line_that_is_none(line):
+    with pytest.raises(CommandFailed, match="printed no result"):
+        python(f"print({line!r})", key="loss")(TRIAL)
+
+
+def test_nan_is_a_result_that_the_study_judges():
+    assert math.isnan(python("print('NaN')")(TRIAL))
+
+
+def test_the_keys_of_an_object_without_the_result_are_told():
+    with pytest.raises(CommandFailed, match=r"has 'loss', 'epoch'\. Set \[objective\] value"):
+        python("print('{\"loss\": 1, \"epoch\": 2}')")(TRIAL)
+
+
+def test_the_program_finds_its_hyperparameters():
+    code = (
+        "import json, os, sys; p = json.loads(os.environ['TRIMTAB_PARAMS']);"
+        "print(json.dumps({'value': p['lr'] + float(sys.argv[1]) + sum(p['layers']) + int(os.environ['TRIMTAB_TRIAL'])}))"
+    )
+
+    assert python(code)(TRIAL) == 0.5 + 0.5 + 12 + 4
+
+
+def test_a_failure_keeps_the_end_of_standard_error():
+    code = "import sys; print(1); sys.stderr.write('x' * 100_000 + '\\nValueError: bad rate \\xff'); sys.exit(3)"
+
+    with pytest.raises(CommandFailed, match="exit code 3") as caught:
+        python(code)(TRIAL)
+    text = str(caught.value)
+    assert text.splitlines()[-1].startswith("ValueError: bad rate")
+    assert len(text) < 5_000
+
+
+def test_a_signal_is_named():
+    with pytest.raises(CommandFailed, match="ended by SIGKILL"):
+        python("import os; os.kill(os.getpid(), 9)")(TRIAL)
+
+
+def test_much_output_does_not_block():
+    code = "import sys; sys.stderr.write('e' * 300_000); [print('o' * 1000) for _ in range(3000)]; print('y' * 2_000_000); print(3)"
+
+    assert python(code)(TRIAL) == 3.0
+
+
+def test_a_program_that_is_not_there():
+    with pytest.raises(CommandFailed, match="cannot be started"):
+        Command(("no-such-program-here",))(TRIAL)
+
+
+def test_a_timeout_ends_the_whole_group(tmp_path):
+    pids = tmp_path / "pids"
+    code = (
+        "import os, subprocess, sys, time; child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+        f"open({str(pids)!r}, 'w').write(f'{{os.getpid()}} {{child.pid}}'); time.sleep(60)"
+    )
+    begun = time.monotonic()
+
+    with pytest.raises(CommandFailed, match="longer than timeout = 1.5 seconds"):
+        python(code, timeout=1.5)(TRIAL)
+    assert time.monotonic() - begun < 20
+    for pid in map(int, pids.read_text().split()):
+        assert gone(pid)
+
+
+def test_a_child_that_holds_the_pipes_does_not_hold_the_trial():
+    code = "import subprocess, sys; print(5, flush=True); subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    begun = time.monotonic()
+
+    assert python(code)(TRIAL) == 5.0
+    assert time.monotonic() - begun < 20
+
+
+def test_stopping_ends_the_program(tmp_path):
+    begun = tmp_path / "begun"
+    channel = Channel()
+    trial = Trial(0, {"lr": 1.0}, channel=channel)
+    threading.Thread(target=lambda: (wait_for(begun), setattr(channel, "stop", True))).start()
+
+    with pytest.raises(CommandFailed, match="Stopped"):
+        python(f"import time; open({str(begun)!r}, 'w').close(); time.sleep(60)")(trial)
+
+
+def test_it_travels_to_worker_processes():
+    command = python("print(1)", key="loss", timeout=3.0)
+
+    assert pickle.loads(pickle.dumps(command)) == command
+    assert json.loads("1") == command(TRIAL)
+
+
+def test_threads_run_programs_at_the_same_time():
+    with Threads(2) as pool:
+        pool.start(python("import time, sys; time.sleep(0.2); print(sys.argv[1])"), Channel())
+        pool.submit(Trial(0, {"lr": 10.0}))
+        pool.submit(Trial(1, {"lr": 11.0}))
+        with pytest.raises(StudyError, match="2 trials are running"):
+            pool.submit(Trial(2, {"lr": 12.0}))
+        outcomes = []
+        while len(outcomes) < 2:
+            outcomes += pool.wait()
+        assert {o.number: o.value for o in outcomes} == {0: 10.0, 1: 11.0}
+        assert pool.wait() == []
+
+
+def test_threads_say_why_a_trial_failed():
+    with Threads(1) as pool:
+        pool.start(python("import sys; sys.exit('no good')"), Channel())
+        pool.submit(Trial(0, {"lr": 10.0}))
+        (outcome,) = pool.wait()
+
+    assert outcome.value is None
+    assert outcome.error.startswith("CommandFailed: The command ended with exit code 1.")
+    assert outcome.error.strip().endswith("no good")
+    assert "builtins.Exception" in outcome.mro
+
+
+def test_stopping_threads_gives_the_trial_up(tmp_path):
+    pid = tmp_path / "pid"
+    code = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    pool = Threads(2)
+    pool.start(python(code), Channel())
+    pool.submit(Trial(7, {"lr": 1.0}))
+    wait_for(pid)
+
+    assert pool.wait(0.01) == []
+    assert pool.stop() == [7]
+    assert gone(int(pid.read_text()))
+    assert pool.stop() == []
+
+
+def wait_for(path, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while not (path.exists() and (path.stat().st_size or path.name == "begun")):
+        assert time.monotonic() < deadline, f"{path} did not appear"
+        time.sleep(0.01)
+
+
+def gone(pid, seconds=5.0):
+    """No such process, or a zombie that nobody has buried yet."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+            with open(f"/proc/{pid}/stat") as stat:
+                if stat.read().rsplit(")", 1)[1].split()[0] == "Z":
+                    return True
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        time.sleep(0.02)
+    return False

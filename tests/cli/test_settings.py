@@ -1,0 +1,146 @@
+"""Settings files: what they mean, and what their mistakes are called."""
+
+import pytest
+
+from trimtab.cli._settings import read_settings
+from trimtab.errors import InputError
+from trimtab.space import Categorical, Constant, Float, Int
+
+GOOD = """
+[study]
+name = "digits"
+direction = "maximize"
+sampler = "tpe"
+seed = 3
+n_trials = 20
+timeout = 60
+
+[space]
+lr = {type = "float", low = 1e-4, high = 1e-1, log = true}
+units = {type = "int", low = 16, high = 64, step = 16}
+size = {type = "categorical", choices = ["s", "m", "l"], ordered = true}
+layers = [[50], [100, 50]]
+solver = ["adam", "sgd"]
+epochs = 20
+momentum = {type = "float", low = 0.5, high = 0.99, when = {solver = "sgd"}}
+depth = {type = "int", low = 1, high = 3, when = "units >= 32"}
+constraints = ["lr < 1e-2 or units <= 32"]
+
+[objective]
+command = "python train.py --lr {lr} --name 'a b'"
+value = "accuracy"
+timeout = 2.5
+"""
+
+SPACE = '[space]\nx = {type = "float", low = 0, high = 1}\n'
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, name="study.toml"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+def test_every_key_has_its_meaning(write):
+    settings = read_settings(write(GOOD))
+    parameters = settings.space.parameters
+
+    assert (settings.name, settings.direction, settings.sampler, settings.seed) == ("digits", "maximize", "tpe", 3)
+    assert (settings.n_trials, settings.timeout, settings.storage) == (20, 60, "study.db")
+    assert settings.command == ("python", "train.py", "--lr", "{lr}", "--name", "a b")
+    assert (settings.value, settings.trial_timeout) == ("accuracy", 2.5)
+    assert parameters["lr"] == Float(1e-4, 1e-1, log=True)
+    assert parameters["units"] == Int(16, 64, step=16)
+    assert parameters["size"] == Categorical(["s", "m", "l"], ordered=True)
+    assert parameters["layers"] == Categorical([(50,), (100, 50)])
+    assert parameters["epochs"] == Constant(20)
+    assert parameters["momentum"] == Float(0.5, 0.99, when={"solver": "sgd"})
+    assert parameters["depth"] == Int(1, 3, when="units >= 32")
+    assert [c.text for c in settings.space.constraints] == ["lr < 1e-2 or units <= 32"]
+
+
+def test_yaml_means_the_same(write):
+    yaml = """
+study: {n_trials: 5, seed: 1}
+space:
+  lr: {type: float, low: 1e-4, high: 1e-1, log: true}
+  switch: [on, off]
+  solver: [adam, sgd]
+objective:
+  command: [python, train.py, '{lr}']
+"""
+    settings = read_settings(write(yaml, "study.yaml"))
+
+    assert settings.space.parameters["lr"] == Float(1e-4, 1e-1, log=True)
+    assert settings.space.parameters["switch"] == Categorical(["on", "off"])
+    assert settings.command == ("python", "train.py", "{lr}")
+    assert settings.n_trials == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[study]\nn_trails = 5\n" + SPACE, r"study.toml: \[study\] has the unknown key 'n_trails'. Did you mean 'n_trials'"),
+        ("[studdy]\n" + SPACE, "unknown key 'studdy'. Did you mean 'study'"),
+        ('[study]\nn_trials = "5"\n' + SPACE, r"n_trials must be a whole number, got '5'"),
+        ("[study]\nn_trials = true\n" + SPACE, r"n_trials must be a whole number, got True"),
+        ("[study]\nname = 5\n" + SPACE, r"name must be a text, got 5"),
+        ('[study]\ndirection = "up"\n' + SPACE, r"direction must be 'minimize' or 'maximize', got 'up'"),
+        ("study = 5\n" + SPACE, r"\[study\] must be a table"),
+        ("[study]\nn_trials = 5\n", r"\[space\] is missing or empty"),
+        ("[space]\n", r"\[space\] is missing or empty"),
+        ("[space]\nx = 5\n", r"no parameter to search"),
+        ("[space]\nx = {low = 0, high = 1}\n", r"\[space\] x needs type = one of 'float', .*got none"),
+        ('[space]\nx = {type = "flaot", low = 0, high = 1}\n', r"got 'flaot'. Did you mean 'float'"),
+        ('[space]\nx = {type = "float", low = 0}\n', r"\[space\] x needs high ="),
+        ('[space]\nx = {type = "float", low = 0, high = 1, logg = true}\n', r"unknown key 'logg'. Did you mean 'log'"),
+        ('[space]\nx = {type = "float", low = 0, high = 1, log = true}\n', r"\[space\] x: .*low > 0"),
+        ('[space]\nx = {type = "float", low = 0, high = 1, log = 1}\n', r"log must be true or false, got 1"),
+        ('[space]\nx = {type = "float", low = 2, high = 1}\n', r"\[space\] x: .*low < high"),
+        ('[space]\nx = {type = "categorical", choices = "ab"}\n', r"choices must be a list, got 'ab'"),
+        ("[space]\nx = []\n", r"'x' has an empty list"),
+        (SPACE + 'constraints = "x < 1"\n', r"constraints must be a list of expressions"),
+        (SPACE + 'constraints = ["y < 1"]\n', r"'y'"),
+        (SPACE + "constraints = [\"__import__('os')\"]\n", r"study.toml: "),
+        (SPACE + "[objective]\ncommand = []\n", r"command is empty"),
+        (SPACE + "[objective]\ncommand = \"a 'b\"\n", r"No closing quotation"),
+        (SPACE + '[objective]\ncommand = [["a"]]\n', r"command must be a list of texts"),
+        (SPACE + '[objective]\ncommand = "a"\nfunction = "b:c"\n', r"both command and function"),
+        (SPACE + "[objective]\ntimeout = 0\n", r"timeout must be more than 0"),
+        (SPACE + "x = 5\n", r"no valid TOML: .*line 3"),
+        (b"\xff\xfe[", r"no UTF-8 text"),
+    ],
+)
+def test_a_mistake_is_named(write, text, message):
+    with pytest.raises(InputError, match=message):
+        read_settings(write(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- a\n- b\n", "must hold the tables"),
+        ("space: {x: [1, 2]}\nspace: {y: [1, 2]}\n", "'space' is there twice"),
+        ("space: {1: [1, 2]}\n", "must be a text"),
+        ("space: [1, 2\n", "no valid YAML"),
+        ("space: !!python/object/apply:os.getcwd []\n", "no valid YAML"),
+    ],
+)
+def test_a_mistake_in_yaml_is_named(write, text, message):
+    with pytest.raises(InputError, match=message):
+        read_settings(write(text, "study.yml"))
+
+
+def test_what_is_no_settings_file(tmp_path, write):
+    with pytest.raises(InputError, match="There is no file"):
+        read_settings(tmp_path / "none.toml")
+    with pytest.raises(InputError, match="is a folder"):
+        read_settings(tmp_path)
+    with pytest.raises(InputError, match=r"ends in .toml, .yaml or .yml"):
+        read_settings(write("", "study.ini"))
+    with pytest.raises(InputError, match="bytes"):
+        read_settings(write("#" * 1_000_001))
