@@ -1,5 +1,7 @@
 """trimtab tunes neural-network hyperparameters and tells how sensitive the network is to each of them.
 
+A whole study:
+
     import trimtab as tt
 
     study = tt.minimize(objective, {"lr": tt.Float(1e-4, 1e-1, log=True), "units": tt.Int(16, 256)}, n_trials=30)

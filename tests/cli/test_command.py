@@ -41,12 +41,16 @@ def test_the_last_line_that_is_a_result_counts():
     assert python(code)(TRIAL) == 0.25
 
 
-@pytest.mark.parametrize(("line", "value"), [("0.5", 0.5), ("-3", -3.0), ("1e-3", 1e-3), ('{"loss": 2}', 2.0), ("  7  ", 7.0)])
+@pytest.mark.parametrize(
+    ("line", "value"), [("0.5", 0.5), ("-3", -3.0), ("1e-3", 1e-3), ('{"loss": 2}', 2.0), ("  7  ", 7.0)]
+)
 def test_a_line_that_is_a_result(line, value):
     assert python(f"print({line!r})", key="loss")(TRIAL) == value
 
 
-@pytest.mark.parametrize("line", ["true", '"0.5"', "[1]", "0.5 s", "null", '{"loss": "0.1"}', '{"loss": true}', "{", "[" * 5000])
+@pytest.mark.parametrize(
+    "line", ["true", '"0.5"', "[1]", "0.5 s", "null", '{"loss": "0.1"}', '{"loss": true}', "{", "[" * 5000]
+)
 def test_a_line_that_is_none(line):
     with pytest.raises(CommandFailed, match="printed no result"):
         python(f"print({line!r})", key="loss")(TRIAL)
@@ -58,7 +62,7 @@ def test_nan_is_a_result_that_the_study_judges():
 
 def test_the_keys_of_an_object_without_the_result_are_told():
     with pytest.raises(CommandFailed, match=r"has 'loss', 'epoch'\. Set \[objective\] value"):
-        python("print('{\"loss\": 1, \"epoch\": 2}')")(TRIAL)
+        python('print(\'{"loss": 1, "epoch": 2}\')')(TRIAL)
 
 
 def test_the_program_finds_its_hyperparameters():

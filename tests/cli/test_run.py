@@ -210,7 +210,9 @@ def test_an_interruption_keeps_the_trials_and_ends_the_programs(here, kind, work
         "print(number)\n"
     )
     command = [sys.executable, "-m", "trimtab", "run", "study.toml", "--workers", workers, *COMMAND]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     wait_for(lambda: len(Study.load("study.db").table.ended) == 2 if (here / "pid2").exists() else False)
     running.send_signal(kind)
     _, messages = running.communicate(timeout=60)

@@ -84,7 +84,10 @@ objective:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[study]\nn_trails = 5\n" + SPACE, r"study.toml: \[study\] has the unknown key 'n_trails'. Did you mean 'n_trials'"),
+        (
+            "[study]\nn_trails = 5\n" + SPACE,
+            r"study.toml: \[study\] has the unknown key 'n_trails'. Did you mean 'n_trials'",
+        ),
         ("[studdy]\n" + SPACE, "unknown key 'studdy'. Did you mean 'study'"),
         ('[study]\nn_trials = "5"\n' + SPACE, r"n_trials must be a whole number, got '5'"),
         ("[study]\nn_trials = true\n" + SPACE, r"n_trials must be a whole number, got True"),
@@ -107,7 +110,7 @@ objective:
         (SPACE + 'constraints = ["y < 1"]\n', r"'y'"),
         (SPACE + "constraints = [\"__import__('os')\"]\n", r"study.toml: "),
         (SPACE + "[objective]\ncommand = []\n", r"command is empty"),
-        (SPACE + "[objective]\ncommand = \"a 'b\"\n", r"No closing quotation"),
+        (SPACE + '[objective]\ncommand = "a \'b"\n', r"No closing quotation"),
         (SPACE + '[objective]\ncommand = [["a"]]\n', r"command must be a list of texts"),
         (SPACE + '[objective]\ncommand = "a"\nfunction = "b:c"\n', r"both command and function"),
         (SPACE + "[objective]\ntimeout = 0\n", r"timeout must be more than 0"),

@@ -119,10 +119,11 @@ def demo(
 def _search(data: str, trials: int, sampler: str, workers: int, seed: int, storage: str) -> tuple[Study, int]:
     """The study with all its trials, and how many it had before."""
     from trimtab.cli._demo_objective import DemoObjective, demo_space
+    from trimtab.samplers import resolve
     from trimtab.study import Study, evaluated
 
     name = f"{data}-seed-{seed}"
-    study = Study(demo_space(), sampler=sampler, storage=storage, name=name, seed=seed)
+    study = Study(demo_space(), sampler=resolve(sampler), storage=storage, name=name, seed=seed)
     before = evaluated(study)
     left = max(trials - before, 0)
     if left == 0:

@@ -135,6 +135,7 @@ def run(
 
 def _search(settings: Settings) -> tuple[Study, bool]:
     """The study after its trials, and whether it was interrupted."""
+    from trimtab.samplers import resolve
     from trimtab.study import Study, evaluated
 
     objective, executor = _objective(settings)
@@ -148,7 +149,7 @@ def _search(settings: Settings) -> tuple[Study, bool]:
     study = Study(
         settings.space,
         direction=settings.direction,
-        sampler=settings.sampler,
+        sampler=resolve(settings.sampler),
         storage=settings.storage,
         name=settings.name,
         seed=settings.seed,

@@ -36,7 +36,7 @@ __all__ = ["GP", "GPState"]
 
 FIT_MAX = 300  # trials that hyperparameters are fitted to; more would change them little and cost n^3
 MODEL_MAX = 1000  # trials in the model: the best, the newest, and some of every time
-WARP_MAX = 100  # trials that the warp is chosen by
+WARP_MIN, WARP_MAX = 20, 100  # finished trials before a warp is chosen, and how many it is chosen by
 BAD = 1.0  # least warped value of a failed trial: one sd worse than the mean
 CENTRES = 5  # good points whose neighbourhood is searched
 
@@ -80,7 +80,7 @@ class GP:
     n_candidates: points scored before the best few are improved by gradients and single changes.
     """
 
-    n_initial: int = 5
+    n_initial: int = 3
     warp: str = "auto"
     n_candidates: int = 1500
 
@@ -194,7 +194,7 @@ def _choose_warp(columns: Columns, x: FloatArray, y: FloatArray) -> str:
     rows = _subset(y, WARP_MAX)
     x, y = x[rows], y[rows]
     done = np.isfinite(y)
-    if done.sum() < 10:
+    if done.sum() < WARP_MIN:
         return "half_rank_log"
 
     def score(warp: str) -> float:

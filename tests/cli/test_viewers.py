@@ -1,0 +1,247 @@
+"""`show`, `best`, `sensitivity`, `report`: what they say of a stored study, for people and for programs."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+import trimtab as tt
+from trimtab.cli import main
+from trimtab.cli._output import clean, plain, seconds
+from trimtab.cli._view import failures
+from trimtab.records import Trial
+
+SPACE = {
+    "x": tt.Float(0, 1),
+    "mode": ["a", "b"],
+    "shape": tt.Categorical([(8,), (8, 4)]),
+    "extra": tt.Int(1, 3, when={"mode": "b"}),
+}
+
+
+def objective(trial):
+    if trial["x"] > 0.8:
+        raise ValueError(f"x={trial['x']} is too large")
+    return (trial["x"] - 0.3) ** 2 + 0.5 * (trial["mode"] == "b")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("study") / "study.db"
+    tt.minimize(objective, SPACE, 25, sampler="random", storage=path, name="first", seed=0, progress=False).close()
+    return str(path)
+
+
+@pytest.fixture
+def two_studies(tmp_path):
+    path = tmp_path / "two.db"
+    for name, n in (("one", 3), ("two", 4)):
+        tt.maximize(
+            lambda trial: trial["x"],
+            {"x": tt.Float(0, 1)},
+            n,
+            sampler="random",
+            storage=path,
+            name=name,
+            seed=0,
+            progress=False,
+        ).close()
+    return str(path)
+
+
+@pytest.fixture
+def best_of(file):
+    return tt.Study.load(file).best
+
+
+def trimtab(*arguments, **keywords):
+    return CliRunner().invoke(main, list(arguments), **keywords)
+
+
+def test_show_tells_states_best_and_failures(file, best_of):
+    out = trimtab("show", file).stdout
+    n_failed = sum(t.state == "failed" for t in tt.Study.load(file).trials)
+
+    assert n_failed > 1
+    assert f"25 trials: {25 - n_failed} finished, {n_failed} failed" in out
+    assert f"Best: trial {best_of.number}, value {best_of.value:.6g}" in out
+    assert "is too large" in out
+    assert "Recent trials" in out
+    assert "seed 0" in out
+
+
+def test_show_lists_so_many_recent_trials(file):
+    document = json.loads(trimtab("show", file, "--last", "3", "--json").stdout)
+
+    assert [t["number"] for t in document["recent"]] == [22, 23, 24]
+    assert document["states"]["finished"] + document["states"]["failed"] == 25
+    assert document["failures"][0]["count"] == document["states"]["failed"]
+    assert document["best"]["params"]["shape"] in ([8], [8, 4])
+
+
+def test_best_can_be_pasted(file, best_of):
+    out = trimtab("best", file).stdout
+
+    assert f"  {best_of.params!r}" in out
+    assert json.loads(trimtab("best", file, "--json").stdout)["value"] == best_of.value
+
+
+def test_several_studies_are_listed_and_need_a_name(two_studies):
+    listed = trimtab("show", two_studies)
+    nameless = trimtab("best", two_studies)
+
+    assert "2 studies" in listed.stdout
+    assert [s["study"] for s in json.loads(trimtab("show", two_studies, "--json").stdout)["studies"]] == ["one", "two"]
+    assert nameless.exit_code == 2
+    assert "'one', 'two'. Say which one with --name" in nameless.stderr
+    assert json.loads(trimtab("best", two_studies, "--name", "two", "--json").stdout)["n_trials"] == 4
+
+
+@pytest.mark.parametrize("kind", ["global", "gradient", "one-at-a-time"])
+def test_sensitivity_answers_each_kind_of_question(file, kind):
+    out = trimtab("sensitivity", file, "--kind", kind).stdout
+    document = json.loads(trimtab("sensitivity", file, "--kind", kind, "--json").stdout)
+
+    assert "verdict" in out
+    assert "x" in {row["parameter"] for row in document["rows"]}
+    assert all(word not in out for word in ("nan", "NaN"))
+
+
+def test_sensitivity_is_that_of_the_study(file):
+    document = json.loads(trimtab("sensitivity", file, "--confidence", "0.8", "--scale", "raw", "--json").stdout)
+    expected = tt.Study.load(file).sensitivity(confidence=0.8, scale="raw")
+
+    assert [row["total"] for row in document["rows"]] == pytest.approx(list(expected.total))
+    assert document["result"]["confidence"] == 0.8
+
+
+def test_report_is_written_beside_the_study(file, tmp_path):
+    target = tmp_path / "tuning.html"
+    result = trimtab("report", file, "-o", str(target))
+
+    assert result.exit_code == 0, result.output
+    assert target.read_text(encoding="utf-8").lstrip().lower().startswith("<!doctype html>")
+    assert str(target) in result.stdout
+
+
+@pytest.mark.parametrize("command", ["show", "best", "sensitivity", "report"])
+def test_files_that_are_no_studies(command, tmp_path):
+    (tmp_path / "text.db").write_text("this is no database, but quite long a text " * 50)
+    sqlite3.connect(tmp_path / "other.db").execute("CREATE TABLE t (x)").connection.close()
+    (tmp_path / "empty.db").touch()
+    expected = {
+        "none.db": "There is no file",
+        ".": "is a folder",
+        "text.db": "no SQLite file",
+        "other.db": "",
+        "empty.db": "holds no study",
+    }
+
+    for name, message in expected.items():
+        result = trimtab(command, str(tmp_path / name))
+        assert result.exit_code in (1, 2), name
+        assert result.stderr.startswith("Error: "), name
+        assert message in result.stderr, name
+        assert "Traceback" not in result.output, name
+        assert "not meant to happen" not in result.output, name
+
+
+def test_files_with_studies_nearby_are_suggested(file):
+    result = trimtab("show", file.replace("study.db", "studdy.db"))
+
+    assert result.exit_code == 2
+    assert "In that folder: study.db" in result.stderr
+
+
+def test_a_study_without_results(tmp_path):
+    path = str(tmp_path / "new.db")
+    study = tt.Study(SPACE, storage=path, seed=0, sampler="random")
+    assert "No trial has finished yet" in trimtab("show", path).stdout
+    assert json.loads(trimtab("show", path, "--json").stdout)["best"] is None
+    assert "no finished trial" in trimtab("best", path).stderr
+    assert trimtab("sensitivity", path).exit_code == 0
+    study.tell(study.ask(), state="failed", error="no\nreason [red]here[/red] \x1b[31m")
+    out = trimtab("show", path).stdout
+    assert "reason [red]here[/red] \\x1b[31m" in out
+
+
+HOSTILE = "[bold]a[/bold]\x1b[31m\n\u202e\udc80 'x' \N{SNOWMAN}"
+
+
+@pytest.fixture
+def hostile_file(tmp_path):
+    path = tmp_path / "hostile.db"
+    space = {HOSTILE: tt.Categorical(["[red]", "\x1b[2J", "ok"]), "x": tt.Float(0, 1)}
+    study = tt.Study(space, storage=path, name=HOSTILE, seed=0, sampler="random")
+    for _ in range(12):
+        trial = study.ask()
+        study.tell(trial, trial["x"])
+    study.close()
+    return str(path)
+
+
+@pytest.mark.parametrize("arguments", [["show"], ["best"], ["sensitivity"], ["sensitivity", "--kind", "one-at-a-time"]])
+def test_hostile_names_are_shown_not_obeyed(hostile_file, arguments):
+    environment = {"PYTHONIOENCODING": "ascii", "PATH": "", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "trimtab", arguments[0], hostile_file, *arguments[1:]]
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=120)
+
+    assert done.returncode == 0, done.stderr
+    assert b"\x1b" not in done.stdout
+    assert b"[bold]a[/bold]\\x1b[31m\\n" in done.stdout
+
+
+def test_hostile_names_in_json(hostile_file):
+    document = json.loads(trimtab("best", hostile_file, "--json").stdout)
+
+    assert document["study"] == HOSTILE
+    assert HOSTILE in document["params"]
+
+
+def test_a_pipe_gets_whole_lines_without_colours(file):
+    command = [sys.executable, "-m", "trimtab", "show", file]
+    out = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    assert "\x1b" not in out
+    assert all(line == line.rstrip() for line in out.splitlines())
+    assert sum("finished" in line and "shape=" in line for line in out.splitlines()) > 3
+
+
+def test_a_reader_that_leaves_early_is_no_error(file):
+    command = f"{sys.executable} -m trimtab show {file} --last 25 | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+
+    assert "Error" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_failures_differ_by_reason_not_by_number():
+    trials = [Trial(i, {}, state="failed", error=f"Traceback\nValueError: rate {i}.5e-3") for i in range(3)]
+    trials += [Trial(3, {}, state="failed", error=None), Trial(4, {}, state="finished", value=1.0)]
+    groups = failures(trials)
+
+    assert [g.numbers for g in groups] == [(0, 1, 2), (3,)]
+    assert [g.reason for g in groups] == ["ValueError: rate 2.5e-3", "no reason was recorded"]
+
+
+def test_texts_of_durations():
+    assert [seconds(s) for s in (None, 0.01234, 3.44, 61.2, 125.4, 3840.0)] == [
+        "-",
+        "0.012 s",
+        "3.4 s",
+        "61 s",
+        "2 min 5 s",
+        "1 h 4 min",
+    ]
+
+
+def test_clean_keeps_ordinary_text_and_shows_the_rest():
+    assert clean("Grüße 世界 [x]") == "Grüße 世界 [x]"
+    assert clean("a\tb\x1b\udc80\u202e") == "a\\tb\\x1b\\udc80\\u202e"
+
+
+def test_plain_has_no_number_that_json_lacks():
+    assert plain({"a": (float("nan"), float("inf"), 1), 2: {3}}) == {"a": [None, None, 1], "2": "{3}"}
