@@ -64,7 +64,10 @@ def test_an_unknown_command_suggests_the_near_one():
 
 
 def test_help_imports_nothing_heavy():
-    code = "import sys; from trimtab.cli import main; main(['run', '--help'], standalone_mode=False); print([m for m in HEAVY if m in sys.modules])"
+    code = (
+        "import sys; from trimtab.cli import main; main(['run', '--help'], standalone_mode=False);"
+        "print([m for m in HEAVY if m in sys.modules])"
+    )
     code = code.replace("HEAVY", repr(["scipy.stats", "scipy.optimize", "sklearn", "pandas", "plotly", "rich", "yaml"]))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
 

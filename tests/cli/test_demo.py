@@ -1,7 +1,12 @@
 """`trimtab demo` on a small data set: it tunes, compares, explains, reports, and goes on."""
 
 import json
+import os
 import pickle
+import signal
+import subprocess
+import sys
+import time
 import warnings
 
 import numpy as np
@@ -11,6 +16,7 @@ from click.testing import CliRunner
 from trimtab.cli import main
 from trimtab.cli._demo import _call, _judgement
 from trimtab.cli._demo_objective import DATA_SETS, Comparison, DemoObjective, _sign_test, _split, compare, demo_space
+from trimtab.errors import TrimtabError
 from trimtab.study import Study
 
 DEFAULTS = {
@@ -158,3 +164,39 @@ def test_a_long_call_is_broken_into_lines():
 
     assert max(map(len, lines)) <= 76
     assert eval(" ".join(lines).strip(), {"f": lambda **k: len(k)}) == 12
+
+
+def test_ctrl_c_is_not_swallowed_by_the_training(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sklearn.neural_network._multilayer_perceptron.gen_batches", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        DemoObjective("iris", 0)(DEFAULTS)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interruption_keeps_the_trials(here, workers):
+    command = [sys.executable, "-m", "trimtab", "demo", "--sampler", "random", "--workers", workers]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while ended(here / "trimtab-demo.db") < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to all of its processes
+    _, messages = running.communicate(timeout=60)
+
+    assert running.returncode == 130, messages
+    assert "Interrupted: " in messages
+    assert "Warning" not in messages
+    assert "Traceback" not in messages
+    assert "running" not in {t.state for t in Study.load("trimtab-demo.db").trials}
+
+
+def ended(path):
+    """Trials that have ended; 0 while the study is being made."""
+    try:
+        return len(Study.load(path).table.ended)
+    except TrimtabError:
+        return 0

@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -164,6 +166,7 @@ def test_a_function_that_cannot_be_had(here, reference, message):
         (["run", "study.toml", "--sampler", "grid", *COMMAND], "x"),
         (["run", "study.toml", "--timeout", "-1", *COMMAND], "timeout must be more than 0"),
         (["run", "study.toml", "--trials", "0", *COMMAND], "0 is not in the range"),
+        (["run", "study.toml", "python", "program.py", "--x", "{x}"], "put -- before the program"),
     ],
 )
 def test_wrong_input_ends_before_anything_runs(here, arguments, message):
@@ -196,6 +199,18 @@ def test_hyperparameters_that_the_command_leaves_out_are_remarked(here):
     result = trimtab("run", "study.toml", "--", sys.executable, "program.py", "--x", "{x}")
 
     assert "does not use mode, speed" in result.stderr
+
+
+def test_two_calls_at_the_same_time_share_the_total(here):
+    command = [sys.executable, "-m", "trimtab", "run", "study.toml", "--trials", "9", *COMMAND]
+    (here / "program.py").write_text(PROGRAM + "\nimport time; time.sleep(0.3)\n")
+    calls = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+
+    for call in calls:
+        _, messages = call.communicate(timeout=120)
+        assert call.returncode == 0, messages
+    study = Study.load("study.db")
+    assert len(study) == len(study.table.ended) == 9
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
@@ -249,3 +264,14 @@ def is_gone(pid, seconds=10.0):
             return True
         time.sleep(0.02)
     return False
+
+
+def test_the_example_runs(here, monkeypatch):
+    example = Path(__file__).parents[2] / "examples" / "settings"
+    for name in ("study.toml", "train.py"):
+        shutil.copy(example / name, here)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    result = trimtab("run", "study.toml", "--trials", "2")
+
+    assert result.exit_code == 0, result.output
+    assert [t.state for t in Study.load("study.db").trials] == ["finished", "finished"]

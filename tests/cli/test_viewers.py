@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import trimtab as tt
-from trimtab.cli import main
+from trimtab.cli import _output, main
 from trimtab.cli._output import clean, plain, seconds
 from trimtab.cli._view import failures
 from trimtab.records import Trial
@@ -245,3 +245,28 @@ def test_clean_keeps_ordinary_text_and_shows_the_rest():
 
 def test_plain_has_no_number_that_json_lacks():
     assert plain({"a": (float("nan"), float("inf"), 1), 2: {3}}) == {"a": [None, None, 1], "2": "{3}"}
+
+
+class Verdicts:
+    """A result with one long verdict."""
+
+    def title(self):
+        return "Title"
+
+    def shown(self):
+        return [{"parameter": "lr", "main": "3 %", "verdict": "matters: " + "because " * 30}]
+
+    def remarks(self):
+        return ("A remark.",)
+
+
+@pytest.mark.parametrize(("width", "own_line"), [(80, True), (400, False)])
+def test_on_a_narrow_terminal_reasons_stand_below_the_table(monkeypatch, capsys, width, own_line):
+    monkeypatch.setattr(_output, "_width", lambda: width)
+    _output.print_result(Verdicts())
+    lines = capsys.readouterr().out.splitlines()
+
+    assert max(map(len, lines)) <= width
+    assert any(line.split() == ["lr", "3", "%", "matters"] for line in lines) == own_line
+    assert any(line.startswith("  lr: because") for line in lines) == own_line
+    assert " ".join(lines).count("because") == 30

@@ -46,7 +46,8 @@ def sensitivity(total: tuple[float, ...] = (0.2, 0.7, 0.05, np.nan)) -> Sensitiv
         main=share / 2, main_low=np.where(known, share / 4, 0.0), main_high=np.where(known, share, 1.0),
         total=share, total_low=np.where(known, share / 2, 0.0), total_high=np.where(known, share * 1.2, 1.0),
         interactions=Interactions(
-            tuple(a for a, _ in pairs), tuple(b for _, b in pairs), pair, np.nan_to_num(pair) / 2, np.nan_to_num(pair) * 2
+            tuple(a for a, _ in pairs), tuple(b for _, b in pairs), pair, np.nan_to_num(pair) / 2,
+            np.nan_to_num(pair) * 2
         ),
         verdicts=dict(zip(names, words, strict=True)),
         scale="raw", scope="space", confidence=0.9, n_used=28, n_failed=2, noise=0.1, fit=0.8,
@@ -62,13 +63,22 @@ def one_at_a_time() -> OneAtATime:
     choices = ((50,), (100, 50), HOSTILE)
     curves = (
         _curve("lr", "continuous", u, lr, tuple(f"{v:.3g}" for v in lr), (u - 1 / 3) ** 2, 10),
-        _curve("layers", "categorical", np.array([1, 3, 5]) / 6, choices, tuple(map(str, choices)), np.array([0.0, 0.05, 2.0]), 0),
+        _curve(
+            "layers",
+            "categorical",
+            np.array([1, 3, 5]) / 6,
+            choices,
+            tuple(map(str, choices)),
+            np.array([0.0, 0.05, 2.0]),
+            0,
+        ),
     )
     two = np.array([1.0, 2.0])
     return OneAtATime(
         parameters=("lr", "layers"), at=at, values=(1e-3, (50,)), labels=("0.001", "(50,)"), curves=curves,
         effect=two, effect_low=two / 2, effect_high=two * 2,
-        down=np.array([0.3, -0.1]), down_low=np.array([0.1, -0.2]), down_high=np.array([0.5, 0.1]), down_to=("0.0005", "(100, 50)"),
+        down=np.array([0.3, -0.1]), down_low=np.array([0.1, -0.2]), down_high=np.array([0.5, 0.1]),
+        down_to=("0.0005", "(100, 50)"),
         up=np.array([0.2, 2.0]), up_low=np.array([0.1, 1.5]), up_high=np.array([0.3, 2.5]), up_to=("0.002", HOSTILE),
         tolerance=((1e-3, 1e-2), ((50,), (100, 50))), safe=((1e-3, 5e-3), ((50,),)),
         tolerance_text=("0.001 ... 0.01", "(50,), (100, 50)"), safe_text=("0.001 ... 0.005", "(50,)"),
@@ -91,7 +101,13 @@ def gradient() -> Gradient:
 
 
 def _curve(
-    name: str, kind: str, u: np.ndarray, values: tuple[object, ...], labels: tuple[str, ...], effect: np.ndarray, here: int
+    name: str,
+    kind: str,
+    u: np.ndarray,
+    values: tuple[object, ...],
+    labels: tuple[str, ...],
+    effect: np.ndarray,
+    here: int,
 ) -> Curve:
     return Curve(
         name, kind, u, values, labels, effect, effect - 0.1, effect + 0.1, effect + 1, effect + 0.9, effect + 1.1, here

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from tests.plots import made_up
 
 import trimtab as tt
-from tests.plots import made_up
 from trimtab import plots
 from trimtab.errors import InputError
-from trimtab.records import TrialTable
+from trimtab.records import PRUNED, TrialTable
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
@@ -127,3 +129,28 @@ def test_failures_rank_the_knob_that_decides_first():
     assert data.contrast[0] == 1.0
     assert data.contrast[1] < 0.6
     assert data.ticks[0].labels == ("0.0001", "0.001", "0.01", "0.1", "1")
+
+
+def test_ten_thousand_trials_are_thinned_but_keep_their_best():
+    table = made_up.table(10_000, failed=tuple(range(0, 10_000, 10)))
+    data = plots.parallel_coordinates_data(table)
+
+    assert len(data.number) + data.n_hidden == 10_000
+    assert len(data.number) <= 1_200
+    assert data.number[data.best] == plots.history_data(table).number[plots.history_data(table).best]
+    assert 20 <= data.failed.sum() <= 300
+    assert "ordinary trials are left out" in plots.parallel_coordinates(table).layout.meta["caption"]
+    assert max(len(trace.x) for trace in plots.failures(table).data) <= 500 * 6
+
+
+def test_pruned_trials_are_shown_apart_from_finished_ones():
+    table = made_up.table(10, failed=())
+    state = table.state.copy()
+    state[[2, 5]] = PRUNED
+    pruned = replace(table, state=state)
+
+    data = plots.history_data(pruned)
+
+    assert data.pruned.sum() == 2
+    assert data.finished.sum() == 8
+    assert [trace.name for trace in plots.history(pruned).data] == ["finished", "pruned", "best so far", "best"]

@@ -7,9 +7,9 @@ import sys
 
 import numpy as np
 import pytest
+from tests.plots import made_up
 
 import trimtab as tt
-from tests.plots import made_up
 from trimtab import plots
 from trimtab.errors import InputError
 from trimtab.records import TrialTable
@@ -44,7 +44,9 @@ def test_figures_of_results_say_in_their_title_what_is_seen(draw, make):
     assert len(figure.data) >= 1
 
 
-@pytest.mark.parametrize("draw", [plots.sensitivity, plots.interactions, plots.one_at_a_time, plots.tornado, plots.gradient])
+@pytest.mark.parametrize(
+    "draw", [plots.sensitivity, plots.interactions, plots.one_at_a_time, plots.tornado, plots.gradient]
+)
 def test_too_few_trials_give_a_sentence_in_place_of_a_figure(draw):
     figure = draw(made_up.table(2, failed=()))
 
@@ -98,8 +100,9 @@ def test_gradient_names_the_slopes_that_are_sure():
 
 def test_a_figure_of_a_study_analyses_it_first():
     table = made_up.table(40, failed=(1,))
+    from_result = plots.sensitivity(tt.sensitivity.sobol(table))
 
-    assert plots.sensitivity(table).layout.meta["caption"] == plots.sensitivity(tt.sensitivity.sobol(table)).layout.meta["caption"]
+    assert plots.sensitivity(table).layout.meta["caption"] == from_result.layout.meta["caption"]
 
 
 def test_anything_else_is_refused_by_name():
@@ -108,6 +111,9 @@ def test_anything_else_is_refused_by_name():
 
 
 def test_importing_the_figures_does_not_import_plotly():
-    code = "import sys, trimtab.plots, trimtab.report; print([m for m in ('plotly', 'pandas', 'scipy') if m in sys.modules])"
+    heavy = "('plotly', 'pandas', 'scipy')"
+    code = f"import sys, trimtab.plots, trimtab.report; print([m for m in {heavy} if m in sys.modules])"
 
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert said.strip() == "[]"

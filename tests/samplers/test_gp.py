@@ -55,14 +55,14 @@ def suggest(sampler, state, *, pending=None, n=1, seed=99):
 
 
 def test_beats_random_on_a_mixed_function():
-    """Random's best of 20 has a median of about 0.1. Measured over 100 seeds the GP was above 0.02 in none, so that
-    the median of these 5 seeds fails with a probability below 1e-5."""
+    """Best of 20 over 100 seeds: ours 0.0009 at worst, random above 0.005 in 97. So that the median of 5 fails by
+    chance has a probability below 1e-3 (three of five beyond a limit that at most 3 % are beyond)."""
     ours, theirs = [], []
     for seed in range(5):
         ours.append(live(GP(), MIXED, mixed_function, 20, seed)[2].min())
         theirs.append(mixed_function(MIXED.sample(20, np.random.default_rng([seed, 1]))).min())
 
-    assert np.median(ours) < 0.02 < np.median(theirs)
+    assert np.median(ours) < 0.005 < np.median(theirs)
 
 
 def test_starts_at_the_centre():

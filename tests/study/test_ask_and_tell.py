@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 import trimtab as tt
 from trimtab.errors import InputError, ObjectiveError, SearchEnded, StudyError
 

@@ -4,6 +4,7 @@ import math
 import time
 
 import pytest
+
 import trimtab as tt
 from trimtab.errors import InputError, ObjectiveError, StudyError
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 import trimtab as tt
 from trimtab.errors import InputError, SpaceError
 

@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+
 import trimtab as tt
 
 SPACE = {"x": tt.Float(0.0, 1.0), "k": tt.Int(1, 9)}

@@ -32,10 +32,10 @@ def keys(x: FloatArray) -> list[bytes]:
 
 def is_new(x: FloatArray, taken: Set[bytes]) -> BoolArray:
     """Which rows of x (m, d) are neither taken nor a copy of an earlier row (m,)."""
-    seen = set(taken)
+    seen: set[bytes] = set()
     new = np.zeros(len(x), dtype=np.bool_)
     for i, key in enumerate(keys(x)):
-        new[i] = key not in seen
+        new[i] = key not in taken and key not in seen
         seen.add(key)
     return new
 

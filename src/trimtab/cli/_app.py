@@ -104,7 +104,7 @@ def _print_any_text() -> None:
 
 @contextmanager
 def _stopped_politely() -> Iterator[None]:
-    """`kill` and a closed terminal end the process as Ctrl-C does: running programs are stopped, their trials handed back."""
+    """`kill` and a closed terminal work as Ctrl-C does: running programs are stopped, their trials handed back."""
 
     def interrupt(signum: int, frame: object) -> None:
         raise KeyboardInterrupt

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trimtab.cli._output import clean, note, print_json, print_result, say, say_wrapped, seconds
-from trimtab.cli._view import best_json, json_option, print_failures, state_text
+from trimtab.cli._view import best_json, interrupted_text, json_option, print_failures, state_text
 from trimtab.errors import InputError, StudyError
 
 if TYPE_CHECKING:
@@ -120,10 +120,11 @@ def _search(data: str, trials: int, sampler: str, workers: int, seed: int, stora
     """The study with all its trials, and how many it had before."""
     from trimtab.cli._demo_objective import DemoObjective, demo_space
     from trimtab.samplers import resolve
-    from trimtab.study import Study, evaluated
+    from trimtab.study import Study, evaluated, minimize
 
     name = f"{data}-seed-{seed}"
-    study = Study(demo_space(), sampler=resolve(sampler), storage=storage, name=name, seed=seed)
+    how: dict[str, Any] = {"sampler": resolve(sampler), "name": name, "seed": seed}
+    study = Study(demo_space(), storage=storage, **how)
     before = evaluated(study)
     left = max(trials - before, 0)
     if left == 0:
@@ -136,9 +137,9 @@ def _search(data: str, trials: int, sampler: str, workers: int, seed: int, stora
     else:
         note(f"Tuning MLPClassifier on {data}: {trials} trials, kept in {clean(storage)}.")
     try:
-        study.optimize(DemoObjective(data, seed), left, workers=workers)
+        minimize(DemoObjective(data, seed), demo_space(), trials, storage=study.storage, workers=workers, **how)
     except KeyboardInterrupt:
-        note(f"Interrupted. {state_text(study)} kept in {clean(storage)}. The same command goes on.")
+        note(interrupted_text(study, storage))
         raise click.exceptions.Exit(130) from None
     return study, before
 

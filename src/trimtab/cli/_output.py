@@ -139,10 +139,16 @@ def say_wrapped(text: str, *, indent: int = 0, bold: bool = False) -> None:
 
 
 def print_result(result: Result) -> None:
-    """An analysis: its title, its table, its remarks."""
+    """An analysis: title, table, remarks. Where it is narrow, the reasons of the verdicts stand below the table."""
     say_wrapped(clean(result.title()), bold=True)
     rows = result.shown()
     columns = list(rows[0]) if rows else result.columns()
+    widths = [max(len(c), *(len(clean(row[c])) for row in rows)) for c in columns] if rows else []
+    reasons: list[str] = []
+    if columns[-1] == "verdict" and sum(widths) + 3 * len(widths) > _width():
+        verdicts = [row["verdict"].partition(": ") for row in rows]
+        reasons = [f"{row[columns[0]]}: {reason}" for row, (_, _, reason) in zip(rows, verdicts, strict=True) if reason]
+        rows = [{**row, "verdict": word} for row, (word, _, _) in zip(rows, verdicts, strict=True)]
     print_table(columns, [list(row.values()) for row in rows])
-    for remark in result.remarks():
-        say_wrapped(clean(remark), indent=2)
+    for text in (*reasons, *result.remarks()):
+        say_wrapped(clean(text), indent=2)

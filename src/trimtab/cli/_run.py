@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trimtab.cli._output import clean, note, print_json, say
-from trimtab.cli._view import best_json, failures, json_option, print_best, print_failures, state_counts, state_text
+from trimtab.cli._output import clean, note, print_json, say, say_wrapped
+from trimtab.cli._view import (
+    best_json,
+    failures,
+    interrupted_text,
+    json_option,
+    print_best,
+    print_failures,
+    state_counts,
+    state_text,
+)
 from trimtab.errors import InputError, StudyError
 
 if TYPE_CHECKING:
@@ -22,7 +31,21 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 
-@click.command(context_settings={"ignore_unknown_options": False})
+class _Run(click.Command):
+    """Knows what is wrong when a program's options are taken for its own."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise click.UsageError(
+                f"{error.format_message()} If {error.option_name} belongs to your program, put -- before the program: "
+                "trimtab run STUDY.toml -- python train.py ...",
+                ctx,
+            ) from None
+
+
+@click.command(cls=_Run)
 @click.argument("settings_file", metavar="STUDY.toml")
 @click.argument("command", metavar="[-- COMMAND ...]", nargs=-1, type=click.UNPROCESSED)
 @click.option(
@@ -127,7 +150,7 @@ def run(
     else:
         _print_end(study, settings)
     if interrupted:
-        note(f"Interrupted. {state_text(study)} kept in {clean(settings.storage)}. The same command goes on.")
+        note(interrupted_text(study, settings.storage))
         raise click.exceptions.Exit(130)
     if not study.table.finished.n:
         raise StudyError(_all_failed(study))
@@ -136,33 +159,34 @@ def run(
 def _search(settings: Settings) -> tuple[Study, bool]:
     """The study after its trials, and whether it was interrupted."""
     from trimtab.samplers import resolve
-    from trimtab.study import Study, evaluated
+    from trimtab.study import Study, evaluated, maximize, minimize
 
     objective, executor = _objective(settings)
-    if (
-        settings.n_trials is settings.timeout is settings.patience is settings.target is None
-        and settings.sampler != "grid"
-    ):
+    ends = (settings.n_trials, settings.timeout, settings.patience, settings.target)
+    if all(end is None for end in ends) and settings.sampler != "grid":
         raise InputError(
             "Nothing would end this study. Set n_trials, timeout, patience or target in [study], or give --trials."
         )
+    sampler = resolve(settings.sampler)
     study = Study(
         settings.space,
         direction=settings.direction,
-        sampler=resolve(settings.sampler),
+        sampler=sampler,
         storage=settings.storage,
         name=settings.name,
         seed=settings.seed,
     )
-    done = evaluated(study)
-    left = None if settings.n_trials is None else max(settings.n_trials - done, 0)
-    if done:
-        end = "" if left is None else f"; {left} to go" if left else "; nothing to do (--trials asks for more)"
-        note(f"Study {clean(repr(study.name))} in {clean(settings.storage)} goes on after {done} trials{end}.")
+    _note_begin(study, settings, evaluated(study))
+    search = maximize if settings.direction == "maximize" else minimize
     try:
-        study.optimize(
+        search(  # the total of all processes that run this study at the same time
             objective,
-            left,
+            settings.space,
+            settings.n_trials,
+            sampler=sampler,
+            storage=study.storage,
+            name=study.name,
+            seed=study.seed,
             timeout=settings.timeout,
             workers=settings.workers,
             executor=executor,
@@ -173,6 +197,14 @@ def _search(settings: Settings) -> tuple[Study, bool]:
     except KeyboardInterrupt:
         return study, True
     return study, False
+
+
+def _note_begin(study: Study, settings: Settings, done: int) -> None:
+    """Says on standard error that a study goes on, if it does."""
+    if done:
+        left = None if settings.n_trials is None else max(settings.n_trials - done, 0)
+        end = "" if left is None else f"; {left} to go" if left else "; nothing to do (--trials asks for more)"
+        note(f"Study {clean(repr(study.name))} in {clean(settings.storage)} goes on after {done} trials{end}.")
 
 
 def _objective(settings: Settings) -> tuple[Any, Any]:
@@ -217,7 +249,7 @@ def _check_command(command: Sequence[str], settings: Settings) -> None:
 
 def _print_end(study: Study, settings: Settings) -> None:
     trials = study.trials
-    say(f"Study {clean(repr(study.name))} in {clean(settings.storage)}: {state_text(study)}.")
+    say_wrapped(f"Study {clean(repr(study.name))} in {clean(settings.storage)}: {state_text(study)}.")
     if any(t.state == "finished" for t in trials):
         print_best(study)
     if failures(trials):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trimtab.cli._output import clean, number, print_json, print_table, say, seconds, value_text
+from trimtab.cli._output import clean, number, print_json, print_table, say, say_wrapped, seconds, value_text
 from trimtab.cli._view import (
     best_json,
     failures,
@@ -65,7 +65,7 @@ def show(file: str, name: str | None, last: int, as_json: bool) -> None:
         f"  {study.direction}, sampler {clean(settings['sampler'])}, seed {settings['seed']}, trimtab "
         f"{clean(settings['trimtab'])}"
     )
-    say(f"  {clean(study.space)}")
+    say_wrapped(clean(study.space), indent=2)
     trials = study.trials
     say()
     if any(t.state == "finished" for t in trials):

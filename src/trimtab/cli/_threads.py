@@ -15,7 +15,7 @@ import traceback
 from types import TracebackType
 from typing import Self
 
-from trimtab.errors import StudyError
+from trimtab.errors import StudyError, TrimtabError
 from trimtab.executors import Objective, Outcome
 from trimtab.records import Channel, Trial
 
@@ -79,7 +79,8 @@ class Threads:
             value = objective(Trial(trial.number, trial.params, channel=_Stop(self._stopping)))
             outcome = Outcome(trial.number, value, time.perf_counter() - begun)  # type: ignore[arg-type]
         except Exception as error:
-            text = "".join(traceback.format_exception_only(error)).removeprefix(f"{type(error).__module__}.")
+            known = isinstance(error, TrimtabError)  # its message says it all
+            text = str(error) if known else "".join(traceback.format_exception(error))
             names = tuple(f"{c.__module__}.{c.__qualname__}" for c in type(error).__mro__)
             outcome = Outcome(trial.number, None, time.perf_counter() - begun, text, error, names)
         self._outcomes.put(outcome)

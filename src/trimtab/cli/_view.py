@@ -27,6 +27,7 @@ __all__ = [
     "Failure",
     "best_json",
     "failures",
+    "interrupted_text",
     "json_option",
     "name_option",
     "open_file",
@@ -100,6 +101,16 @@ def state_text(study: Study) -> str:
     n = sum(counts.values())
     parts = ", ".join(f"{count} {'waiting' if state == 'created' else state}" for state, count in counts.items())
     return f"{n} trial{'s' * (n != 1)}{': ' + parts if parts else ''}"
+
+
+def interrupted_text(study: Study, file: str) -> str:
+    """What an interruption left behind, and how to go on."""
+    counts = state_counts(study)
+    waiting = counts.get("created", 0)
+    ended = sum(counts.values()) - waiting - counts.get("running", 0)
+    back = f", {waiting} that ran will be tried again" if waiting else ""
+    kept = f"{ended} trial{'s are' if ended != 1 else ' is'} kept in {clean(file)}"
+    return f"Interrupted: {kept}{back}. The same command goes on."
 
 
 def best_json(study: Study) -> dict[str, Any]:

@@ -19,17 +19,17 @@ __all__ = ["cholesky", "cholesky_extend", "cholesky_inverse", "solve_lower", "so
 def cholesky(a: FloatArray) -> FloatArray:
     """Lower factor of a (n, n); adds the smallest of 1e-10, 1e-8, ... times the mean diagonal that makes it definite.
 
-    Raises numpy.linalg.LinAlgError where even a jitter of the size of the diagonal does not help (NaN in `a`).
+    Raises numpy.linalg.LinAlgError where even a jitter of the size of the diagonal does not help, or `a` holds NaN.
     """
     from scipy.linalg.lapack import dpotrf
 
     root, info = dpotrf(a, lower=1, clean=1)
     jitter = 1e-10
-    while info != 0:
-        if jitter > 1.0 or not np.isfinite(a).all():
-            raise np.linalg.LinAlgError(f"a ({a.shape[0]} rows) has no Cholesky factor, even with jitter {jitter:g}")
+    while info != 0 and jitter <= 1.0:
         root, info = dpotrf(a + jitter * np.mean(np.diag(a)) * np.eye(a.shape[0]), lower=1, clean=1)
         jitter *= 100.0
+    if info != 0 or not np.isfinite(root[-1:, -1:]).all():  # NaN spreads to the last row
+        raise np.linalg.LinAlgError(f"a ({a.shape[0]} rows) has no Cholesky factor: it is indefinite or holds NaN")
     factor: FloatArray = root
     return factor
 

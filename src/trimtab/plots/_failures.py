@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FailuresData", "failures", "failures_data"]
 
+_MOST_POINTS = 500  # on a strip
+
 
 @dataclass(frozen=True, eq=False)
 class FailuresData:
@@ -96,14 +98,17 @@ def failures(source: object, *, most: int = 6) -> Figure:
 def _strip(
     data: FailuresData, k: int, rows: BoolArray, offset: float, name: str, marker: dict[str, Any]
 ) -> dict[str, Any]:
-    """Points of some trials on all strips, spread a little so that equal values do not hide each other."""
-    x = data.x[rows][:, :k]
+    """Points of some trials (an even choice of very many) on all strips, spread so that equal values stay apart."""
+    chosen = np.flatnonzero(rows)
+    if len(chosen) > _MOST_POINTS:
+        chosen = chosen[np.linspace(0, len(chosen) - 1, _MOST_POINTS).astype(int)]
+    x = data.x[chosen][:, :k]
     spread = (np.arange(len(x)) * 0.618 % 1 - 0.5) * 0.2
     y = np.arange(k)[::-1][None, :] + offset + spread[:, None]
     few = np.where((data.n_levels[:k] > 0) & (data.n_levels[:k] <= 12), 0.5 / np.maximum(data.n_levels[:k], 1), 0.0)
     x = x + (np.arange(len(x)) * 0.7549 % 1 - 0.5)[:, None] * few
     seen = ~np.isnan(x)
-    numbers = np.repeat(data.number[rows][:, None], k, axis=1)
+    numbers = np.repeat(data.number[chosen][:, None], k, axis=1)
     return {
         "type": "scatter",
         "mode": "markers",

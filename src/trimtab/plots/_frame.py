@@ -43,13 +43,17 @@ class Frame:
         return np.clip((v - a) / (b - a), 0.0, 1.0)
 
 
-def frame_of(value: FloatArray, direction: str, *, every: bool = False) -> Frame:
-    """The frame for finite objective values in the user's sign (n,). every: keep outliers in the frame."""
+def frame_of(value: FloatArray, direction: str, *, every: bool = False, log: bool | None = None) -> Frame:
+    """The frame for finite objective values in the user's sign (n,).
+
+    every: keep outliers in the frame. log: whether the axis is logarithmic where it can be; None decides by the values.
+    """
     v = np.asarray(value, dtype=float)
     v = np.clip(v[np.isfinite(v)], -1e300, 1e300)
     if not len(v):
         return Frame(0.0, 1.0, False, 0)
-    log = bool(v.min() > 0 and v.max() / v.min() > _LOG_FROM)
+    wanted = v.max() > _LOG_FROM * v.min() if log is None else log
+    log = bool(v.min() > 0 and wanted)
     t = np.log(v) if log else v
     better = t if direction == "maximize" else -t
     low, middle, high = np.quantile(better, [0.25, 0.5, 0.75])
@@ -61,5 +65,5 @@ def frame_of(value: FloatArray, direction: str, *, every: bool = False) -> Frame
     )
     a, b = float(kept.min() - pad), float(kept.max() + pad)
     if log:
-        a, b = float(np.exp(a)), float(np.exp(b))
+        a, b = float(np.exp(max(a, -700.0))), float(np.exp(min(b, 700.0)))
     return Frame(a, b, log, int((~shown).sum()))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OneAtATimeData", "Panel", "one_at_a_time", "one_at_a_time_data"]
 
-_ROW, _GAP = 190, 92  # pixels
+_ROW, _GAP = 190, 104  # pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,9 @@ def one_at_a_time_data(source: object) -> OneAtATimeData:
         np.argsort(-np.nan_to_num(result.effect, nan=-1.0), kind="stable").tolist() if result.curves else []
     )
     panels = tuple(_panel(result, j) for j in order)
-    return OneAtATimeData(panels, _frame(panels), result.epsilon, result.scale, result.confidence, why)
+    return OneAtATimeData(
+        panels, _frame(panels, result.scale == "log"), result.epsilon, result.scale, result.confidence, why
+    )
 
 
 def one_at_a_time(source: object, *, parameters: Sequence[str] | None = None, columns: int = 3) -> Figure:
@@ -109,12 +111,14 @@ def one_at_a_time(source: object, *, parameters: Sequence[str] | None = None, co
     return figure(traces, _title(data, panels), height=height, top=52, layout=layout)
 
 
-def _frame(panels: Sequence[Panel]) -> Frame:
+def _frame(panels: Sequence[Panel], log: bool) -> Frame:
     """All curves, and the bands but for their widest tenth."""
     if not panels:
         return frame_of(np.empty(0), "")
     low, middle, high = (np.concatenate([getattr(p, a) for p in panels]) for a in ("low", "middle", "high"))
-    return frame_of(np.concatenate([middle, [np.nanquantile(low, 0.1), np.nanquantile(high, 0.9)]]), "", every=True)
+    return frame_of(
+        np.concatenate([middle, [np.nanquantile(low, 0.1), np.nanquantile(high, 0.9)]]), "", every=True, log=log
+    )
 
 
 def _panel(result: OneAtATime, j: int) -> Panel:

@@ -13,7 +13,7 @@ from trimtab.numerics import BoolArray, FloatArray, IntArray
 from trimtab.plots._frame import Frame, frame_of
 from trimtab.plots._style import GREY, INK, MUTED, VERMILLION, figure, message, number, sequence_colour, text
 from trimtab.plots._ticks import Ticks, column_ticks, nice
-from trimtab.records import FAILED, FINISHED, table_of
+from trimtab.records import FAILED, FINISHED, TrialTable, table_of
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -22,6 +22,7 @@ __all__ = ["ParallelData", "parallel_coordinates", "parallel_coordinates_data"]
 
 _ASIDE = -0.13  # height at which an inactive knob is drawn
 _SHADES = 14
+_MOST_LINES, _BEST_LINES = 1_200, 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,7 @@ class ParallelData:
     ticks: of the k knobs, then of the objective.
     spread (n, k): small shifts that keep lines through the same choice apart.
     best: position of the best trial, None if none finished. n_left_out: knobs that are not shown.
+    n_hidden: trials that are not shown, for there are too many to draw.
     """
 
     parameters: tuple[str, ...]
@@ -47,11 +49,13 @@ class ParallelData:
     spread: FloatArray
     best: int | None
     n_left_out: int
+    n_hidden: int
 
 
 def parallel_coordinates_data(source: object, parameters: Sequence[str] | None = None, most: int = 14) -> ParallelData:
     """Of a Study or TrialTable. parameters: which knobs, in order (the first `most`). InputError: unknown name."""
-    table = table_of(source).ended
+    everything = table_of(source).ended
+    table = _thinned(everything)
     space = table.space
     for name in parameters or ():
         if name not in space.names:
@@ -80,6 +84,7 @@ def parallel_coordinates_data(source: object, parameters: Sequence[str] | None =
         _spread(table.x[:, columns], space.n_levels[columns], best),
         best,
         space.d - len(names),
+        everything.n - table.n,
     )
 
 
@@ -121,6 +126,16 @@ def parallel_coordinates(source: object, *, parameters: Sequence[str] | None = N
     return figure(traces, _title(data), height=420, top=64, layout=layout)
 
 
+def _thinned(table: TrialTable) -> TrialTable:
+    """The best trials and an even choice of all others, so that a browser can draw them."""
+    if table.n <= _MOST_LINES:
+        return table
+    order = np.argsort(np.where(np.isnan(table.y), np.inf, table.y), kind="stable")
+    others = np.sort(order[_BEST_LINES:])
+    even = others[np.linspace(0, len(others) - 1, _MOST_LINES - _BEST_LINES).astype(int)]
+    return table.where(np.sort(np.concatenate([order[:_BEST_LINES], even])))
+
+
 def _spread(x: FloatArray, n_levels: IntArray, best: int | None) -> FloatArray:
     """Even shifts (n, k) for knobs with few values and for inactive ones; the best trial stays on its values."""
     even = np.argsort(np.argsort(np.arange(len(x)) * 0.618034 % 1)) / max(len(x) - 1, 1) - 0.5
@@ -155,12 +170,13 @@ def _lines(data: ParallelData) -> list[dict[str, Any]]:
         traces.append({**base, "x": x, "y": y, "name": "failed", "line": look, "opacity": 0.7})
     seen = np.flatnonzero(~np.isnan(data.goodness))
     shade = np.minimum((data.goodness[seen] * _SHADES).astype(int), _SHADES - 1)
-    opacity = float(np.clip(14 / np.sqrt(max(len(seen), 1)) / 2, 0.25, 0.85))
+    base_opacity = float(np.clip(12 / np.sqrt(max(len(seen), 1)), 0.3, 0.85))
     for s in range(_SHADES):
         rows = seen[shade == s]
         if len(rows):
             x, y = _path(data, rows)
             look = {"color": sequence_colour(1 - (s + 0.5) / _SHADES), "width": 1.3}
+            opacity = base_opacity * (0.35 + 0.65 * (s / (_SHADES - 1)) ** 2)
             traces.append({**base, "x": x, "y": y, "line": look, "opacity": opacity, "showlegend": False})
     if data.best is not None:
         x, y = _path(data, np.array([data.best]))
@@ -211,7 +227,7 @@ def _axis(data: ParallelData, j: int) -> list[dict[str, Any]]:
     last = j == len(data.parameters)
     plain = {"showarrow": False, "x": j}
     name = "<b>objective</b>" if last else text(data.parameters[j], 20)
-    tilt = -18 if len(data.parameters) > 6 else 0
+    tilt = -18 if len(data.parameters) > 6 and not last else 0
     align = "left" if tilt else "center"
     notes = [
         {
@@ -245,6 +261,8 @@ def _axis(data: ParallelData, j: int) -> list[dict[str, Any]]:
 
 def _title(data: ParallelData) -> str:
     left = f" {data.n_left_out} knobs are not shown." if data.n_left_out else ""
+    if data.n_hidden:
+        left += f" {data.n_hidden} ordinary trials are left out."
     if data.best is None:
         return f"No trial has finished; the lines show where {len(data.number)} trials were tried.{left}"
     lost = int(data.failed.sum())

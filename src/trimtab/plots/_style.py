@@ -182,7 +182,7 @@ def _template() -> dict[str, Any]:
             "plot_bgcolor": "#ffffff",
             "colorway": [BLUE, VERMILLION, GREEN, ORANGE, GREY],
             "title": {
-                "font": {"size": 16},
+                "font": {"size": 16, "weight": 600},
                 "x": 0,
                 "xref": "container",
                 "xanchor": "left",

@@ -4,7 +4,7 @@
     Created    a trial got its number and its configuration
     Started    someone began to evaluate it; again (attempt + 1) after it was lost or handed back
     Reported   an intermediate value
-    Released   it was handed back unevaluated (Ctrl-C): it waits to be started again
+    Released   it was handed back unevaluated (Ctrl-C, or its process died): it waits to be started again
     Finished   it ended, in state finished, pruned or failed
 
 Every event has a key (kind, number, part) that exists once in a study: two processes cannot create the same trial,
@@ -83,12 +83,13 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """attempt: the one that was handed back."""
+    """attempt: the one that was handed back. lost: by others, since its process had died."""
 
     kind: ClassVar[str] = "released"
     number: int
     attempt: int
     at: float
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def event_body(event: Event) -> dict[str, Any]:
         case Reported():
             return {"step": _plain(event.step), "value": _plain(event.value)}
         case Released():
-            return {}
+            return {"lost": True} if event.lost else {}
         case Finished():
             return {"state": event.state, "value": event.value, "seconds": event.seconds, "error": event.error}
 
@@ -154,7 +155,7 @@ def event_from_row(kind: str, number: int, part: int, at: float, body: dict[str,
         case "reported":
             return Reported(number, part, float(body["step"]), float(body["value"]), at)
         case "released":
-            return Released(number, part, at)
+            return Released(number, part, at, body.get("lost", False))
         case "opened":
             return Opened(number, body, at)
     raise StorageError(

@@ -27,6 +27,8 @@ class Fold:
         self.running: dict[int, Started] = {}
         self.waiting: dict[int, None] = {}  # created and not started, or handed back; in order
         self.attempts: dict[int, int] = {}
+        self.losses: dict[int, int] = {}  # how often the process of a trial died
+        self.n_evaluated = 0  # ended trials that were started; results added from elsewhere do not count
         self.errors: dict[int, str] = {}
         self.reports: dict[int, dict[float, float]] = {}
         self.n_reports: dict[int, int] = {}
@@ -64,6 +66,7 @@ class Fold:
                     self.running.pop(number, None)
                     self.waiting.pop(number, None)
                     self.ended.append(number)
+                    self.n_evaluated += number in self.attempts
                 case Started():
                     self.attempts[number] = event.attempt + 1
                     if self._state[number] < FINISHED:
@@ -76,6 +79,7 @@ class Fold:
                         self._state[number] = CREATED
                         del self.running[number]
                         self.waiting[number] = None
+                        self.losses[number] = self.losses.get(number, 0) + event.lost
                 case Reported():
                     self.reports.setdefault(number, {})[event.step] = event.value
                     self.n_reports[number] = event.part + 1
@@ -85,10 +89,8 @@ class Fold:
     @property
     def table(self) -> TrialTable:
         """All trials, in order of number."""
+        self._place()
         n = self.n
-        if self._placed < n:
-            self._x[self._placed : n] = self.space.restore(self._stored[self._placed :])
-            self._placed = n
         return TrialTable(
             self.space,
             self.direction,
@@ -99,6 +101,12 @@ class Fold:
             self._seconds[:n].copy(),
             self._from_sampler[:n],
         )
+
+    def point(self, number: int) -> FloatArray:
+        """The configuration (d,) of one trial in the unit cube."""
+        self._place()
+        row: FloatArray = self._x[number].copy()
+        return row
 
     @property
     def stored(self) -> Sequence[Mapping[str, Any]]:
@@ -121,6 +129,12 @@ class Fold:
             reports=self.reports.get(number),
             channel=channel,
         )
+
+    def _place(self) -> None:
+        """Compute the rows of x of trials that were created since."""
+        if self._placed < self.n:
+            self._x[self._placed : self.n] = self.space.restore(self._stored[self._placed :])
+            self._placed = self.n
 
     def _grow(self) -> None:
         """Twice the room. Old tables keep their own arrays."""

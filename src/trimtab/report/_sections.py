@@ -88,10 +88,11 @@ def _tightest(result: OneAtATime) -> list[object]:
     name = result.parameters[j]
     if not result.verdicts[name].startswith("matters"):
         return []
+    keep = "at" if result.curves[j].kind == "categorical" else "within"
     return [
         Markup(
             f"Around the best configuration {_names([name])} needs the most care: "
-            f"keep it within {escape(result.tolerance_text[j])}."
+            f"keep it {keep} {escape(result.tolerance_text[j])}."
         )
     ]
 

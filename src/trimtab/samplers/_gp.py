@@ -1,9 +1,9 @@
 """Bayesian optimisation with a Gaussian process, for mixed, conditional and constrained spaces.
 
-A few space-filling points, starting at the centre; then each trial is the point of highest log expected improvement
-under an ARD Matern-5/2 process fitted to warped objective values. Failed trials enter at the bad end, so that their
-neighbourhood is avoided; pending ones as if they came out at their posterior mean (kriging believer). The warp (half
-rank and log, normal scores, Yeo-Johnson) is the one that predicts left-out trials best.
+Three space-filling points, the first the centre; then each trial is the point of highest log expected improvement
+under an ARD Matern-5/2 process fitted to warped objective values. Failed and pruned trials enter at the bad end, so
+that their neighbourhood is avoided; pending ones as if they came out at their posterior mean (kriging believer). The
+warp (half rank and log, normal scores, Yeo-Johnson) is the one that predicts left-out trials best.
 
 Notation
     x      ended trials, NaN where inactive             (n, d)
@@ -57,7 +57,7 @@ class _Fit:
     warp: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GPState:
     """Design points (n_initial, d), and the ended trials x (n, d), y (n,) in order of ending."""
 
@@ -67,8 +67,8 @@ class GPState:
     x: FloatArray
     y: FloatArray
     checkpoint: int = 0
-    at_checkpoint: _Cell = field(default_factory=_Cell, repr=False, compare=False)
-    here: _Cell = field(default_factory=_Cell, repr=False, compare=False)
+    at_checkpoint: _Cell = field(default_factory=_Cell, repr=False)
+    here: _Cell = field(default_factory=_Cell, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,11 +127,11 @@ class GP:
         if not np.isfinite(state.y).any():
             raise InputError("The GP has no finished trial to learn from yet. Tell it at least one value first.")
         if state.here.model is None:
-            fit = self._fit(state)
-            rows = _subset(state.y, MODEL_MAX)
-            state.here.model = GaussianProcess.condition(
-                state.columns, fit.theta, state.x[rows], _targets(state.y, fit.warp)[rows]
-            )
+            with one_blas_thread():
+                fit = self._fit(state)
+                rows = _subset(state.y, MODEL_MAX)
+                z = _targets(state.y, fit.warp)[rows]
+                state.here.model = GaussianProcess.condition(state.columns, fit.theta, state.x[rows], z)
         return state.here.model
 
     def _suggest_one(self, state: GPState, waiting: FloatArray, rng: np.random.Generator) -> FloatArray:

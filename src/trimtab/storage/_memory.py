@@ -37,8 +37,8 @@ class Memory:
                     f"Study {study!r} in memory already has the event {kind} {number} ({part}). Read again, then "
                     "decide again."
                 )
+            self._logs.setdefault(study, []).extend(events)  # first: a Ctrl-C between the two loses no event
             keys.update(added)
-            self._logs.setdefault(study, []).extend(events)
 
     def read(self, study: str, since: int = 0) -> tuple[list[Event], int]:
         """See `Storage.read`."""

@@ -15,8 +15,8 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -71,17 +71,8 @@ class SQLite:
         rows = [row_of(event) for event in events]
         if not rows:
             return
-        with self._lock, self._transaction() as db:
-            key = self._ids.get(study)
-            if key is None:
-                name = text_from_name(study)
-                db.execute("INSERT OR IGNORE INTO studies (name) VALUES (?)", (name,))
-                (key,) = db.execute("SELECT id FROM studies WHERE name = ?", (name,)).fetchone()
-            try:
-                db.executemany(_INSERT, [(key, *row) for row in rows])
-            except sqlite3.IntegrityError as error:
-                raise self._conflict(db, study, key, rows) from error
-        self._ids[study] = key
+        with self._lock:
+            self._ids[study] = self._transact(lambda db: self._insert(db, study, rows))
 
     def read(self, study: str, since: int = 0) -> tuple[list[Event], int]:
         """See `Storage.read`."""
@@ -179,9 +170,21 @@ class SQLite:
             self._db = self._open(must_exist=True)
         return self._db
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, also when Ctrl-C falls in between."""
+    def _insert(self, db: sqlite3.Connection, study: str, rows: Sequence[Row]) -> int:
+        """Add rows to a study, made if need be; its id. Conflict if one is there already."""
+        key = self._ids.get(study)
+        if key is None:
+            name = text_from_name(study)
+            db.execute("INSERT OR IGNORE INTO studies (name) VALUES (?)", (name,))
+            (key,) = db.execute("SELECT id FROM studies WHERE name = ?", (name,)).fetchone()
+        try:
+            db.executemany(_INSERT, [(key, *row) for row in rows])
+        except sqlite3.IntegrityError as error:
+            raise self._conflict(db, study, key, rows) from error
+        return key
+
+    def _transact(self, action: Callable[[sqlite3.Connection], T]) -> T:
+        """All or nothing, also when Ctrl-C falls in between (the end of a context manager may be skipped then)."""
         if self._readonly:
             raise StorageError(
                 f"The storage {self._path!r} was opened for reading only. Open it without readonly=True to add to it."
@@ -190,8 +193,9 @@ class SQLite:
         self._check_still_there()
         try:
             self._patiently(lambda: db.execute("BEGIN IMMEDIATE"))
-            yield db
+            answer = action(db)
             db.execute("COMMIT")
+            return answer
         except sqlite3.Error as error:
             raise explain(error, self._path) from error
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
@@ -13,15 +14,16 @@ __all__ = ["StudyChannel"]
 
 
 class StudyChannel:
-    """stop_asked: set by the loop when the study's time is over, so that running trials can give up."""
+    """deadline: monotonic time in seconds from which trials are asked to give up. stop_asked: give up now."""
 
-    def __init__(self, journal: Journal, lock: threading.RLock) -> None:
+    def __init__(self, journal: Journal, lock: threading.RLock, deadline: float = math.inf) -> None:
         self._journal = journal
         self._lock = lock
+        self._deadline = deadline
         self.stop_asked = False
 
     def report(self, number: int, step: float, value: float) -> None:
-        """Store an intermediate value."""
+        """Store an intermediate value. StudyError if the trial does not run."""
         with self._lock:
             if number not in self._journal.fold.running:
                 raise StudyError(f"Trial {number} is not running; only a running trial can report.")
@@ -34,4 +36,4 @@ class StudyChannel:
 
     def should_stop(self, number: int) -> bool:
         """Whether the trial should give up."""
-        return self.stop_asked
+        return self.stop_asked or time.monotonic() >= self._deadline

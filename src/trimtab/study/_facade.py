@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from trimtab.records import FINISHED, Trial
+from trimtab.records import Trial
 from trimtab.study._study import Study
 
 if TYPE_CHECKING:
@@ -40,8 +39,9 @@ def minimize(
 ) -> Study:
     """Search `space` for the configuration with the lowest objective. Returns the Study.
 
-    n_trials: trials that the study shall have evaluated in the end. A stored study goes on: run again after an interruption, the call
-        completes what is missing; run again after the end, it evaluates nothing. (Study.optimize counts further trials instead.)
+    n_trials: trials that the study shall have evaluated in the end. A stored study goes on: run again after an
+        interruption, the call completes what is missing; run again after the end, it evaluates nothing. Processes that
+        share a storage share the number. (Study.optimize counts further trials instead.)
     The other arguments are those of Study and Study.optimize.
     """
     return _run("minimize", **locals())
@@ -80,16 +80,23 @@ def _run(
     storage: str | os.PathLike[str] | Storage | None,
     name: str,
     seed: int | None,
+    timeout: float | None,
+    patience: int | None,
+    target: float | None,
+    retries: int,
     **keywords: Any,
 ) -> Study:
+    from trimtab.study._loop import Budget, run
+
+    budget = Budget(n_trials=n_trials, timeout=timeout, patience=patience, target=target, retries=retries)
     study = Study(space, direction=direction, sampler=sampler, storage=storage, name=name, seed=seed)
-    if isinstance(n_trials, (int, np.integer)) and n_trials > 0:
-        n_trials = max(int(n_trials) - evaluated(study), 0)
-    return study.optimize(objective, n_trials, **keywords)
+    if n_trials is not None:
+        budget = replace(budget, n_trials=max(n_trials - evaluated(study), 0), total=n_trials)
+    run(study, objective, budget, **keywords)
+    return study
 
 
 def evaluated(study: Study) -> int:
     """Trials that were evaluated and have ended; results added from elsewhere do not count."""
-    table = study.recover()
-    fold = study._journal.fold
-    return sum(bool(table.state[number] >= FINISHED) for number in fold.attempts)
+    study.recover()
+    return study._journal.fold.n_evaluated

@@ -7,17 +7,21 @@
 from __future__ import annotations
 
 import math
+import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trimtab.errors import InputError, ObjectiveError, SearchEnded
-from trimtab.executors import Executor, Outcome, executor_of
+from trimtab.executors import Executor, Outcome, Serial, executor_of
 from trimtab.records import FINISHED, STATES, Trial
 from trimtab.samplers import Grid
+from trimtab.study._channel import StudyChannel
 from trimtab.study._progress import Progress
 
 if TYPE_CHECKING:
@@ -26,13 +30,19 @@ if TYPE_CHECKING:
 __all__ = ["Budget", "run"]
 
 Catch = type[BaseException] | tuple[type[BaseException], ...]
+Callback = Callable[["Study", Trial], object]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """When to stop. None: no such limit. n_trials: trials that this call ends; timeout: seconds; the others as in Study.optimize."""
+    """When to stop. None: no such limit.
+
+    n_trials: trials that this call ends. total: trials that the study shall have evaluated, by all processes together.
+    timeout: seconds. The others as in Study.optimize.
+    """
 
     n_trials: int | None = None
+    total: int | None = None
     timeout: float | None = None
     patience: int | None = None
     target: float | None = None
@@ -47,7 +57,9 @@ class Budget:
                 raise InputError(f"{name} must be a whole number >= {least}, got {value!r}.")
         for name in ("timeout", "target"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or math.isnan(value)):
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or math.isnan(value):
                 raise InputError(f"{name} must be a number, got {value!r}.")
         if self.timeout is not None and self.timeout <= 0:
             raise InputError(f"timeout must be more than 0 seconds, got {self.timeout!r}.")
@@ -66,66 +78,81 @@ def run(
     executor: Executor | None,
     catch: Catch,
     progress: bool,
-    callbacks: Sequence[Callable[[Study, Trial], object]],
+    callbacks: Sequence[Callback],
 ) -> None:
     """Evaluate trials of `study` until the budget is spent or the sampler has nothing left."""
     if not callable(objective):
         raise InputError(f"The objective must be a function of the trial, got {objective!r}.")
     if budget.is_open and not isinstance(study.sampler, Grid):
-        raise InputError("Nothing would end this study. Give n_trials=, timeout=, patience= or target=; only sampler='grid' ends by itself.")
+        raise InputError(
+            "Nothing would end this study. Give n_trials=, timeout=, patience= or target=; "
+            "only sampler='grid' ends by itself."
+        )
     loop = _Loop(study, budget, catch, callbacks)
-    with executor_of(workers, executor) as pool, Progress(study, budget.n_trials, show=progress) as bar:
-        loop.bar = bar
-        study._channel.stop_asked = False
-        try:
-            pool.start(objective, study._channel)
-            loop.go(pool)
-        finally:
-            study._channel.stop_asked = True
-            given_up = pool.stop()
-            for number in given_up:
-                loop.hand_back(number)
+    with ExitStack() as end:
+        pool = end.enter_context(executor_of(workers, executor))
+        loop.bar = end.enter_context(Progress(study, budget.n_trials, show=progress))
+        pool.start(objective, loop.channel)
+        end.callback(study._hand_back, loop.name)  # done last; each of the three even if one before it raises
+        end.callback(pool.stop)
+        end.callback(loop.hear_out, pool)
+        loop.go(pool)
 
 
 class _Loop:
-    """in_flight: numbers that the executor has. ended: trials that this call ended."""
+    """One run of `optimize`.
+
+    name: stored with the trials that it begins. in_flight: what the executor has. unheard: outcomes that came and were
+        not told yet. ended: trials that this run ended.
+    best, stale: of the whole study, whoever evaluated it: the lowest objective, and how many evaluated trials in a row
+        were no lower.
+    """
 
     bar: Progress
 
-    def __init__(self, study: Study, budget: Budget, catch: Catch, callbacks: Sequence[Callable[[Study, Trial], object]]) -> None:
+    def __init__(self, study: Study, budget: Budget, catch: Catch, callbacks: Sequence[Callback]) -> None:
         self.study = study
         self.budget = budget
         self.catch = catch
         self.callbacks = callbacks
-        self.in_flight: dict[int, Trial] = {}
-        self.ended = 0
-        self.attempts: dict[int, int] = {}
-        self.exhausted = False
+        self.name = secrets.token_hex(8)
         self.deadline = math.inf if budget.timeout is None else time.monotonic() + budget.timeout
-        self.stale = 0
-        self.best = self._best_so_far()
+        self.channel = StudyChannel(study._journal, study._lock, self.deadline)
+        self.in_flight: dict[int, Trial] = {}
+        self.unheard: list[Outcome] = []
+        self.ended = 0
+        self.retried: Counter[int] = Counter()
+        self.exhausted = False
+        self.best, self.stale, self._seen = math.inf, 0, 0
 
     def go(self, pool: Executor) -> None:
+        """Until the budget is spent and what runs has ended."""
         while True:
-            while self._wants_more() and len(self.in_flight) < pool.capacity:
-                try:
-                    trial = self.study.ask()
-                except SearchEnded:
-                    self.exhausted = True
+            while len(self.in_flight) < pool.capacity and self._wants_more():
+                trial = self._next()
+                if trial is None:
                     break
                 self.in_flight[trial.number] = trial
                 pool.submit(trial)
             if not self.in_flight:
                 return
             left = self.deadline - time.monotonic()
-            for outcome in pool.wait(None if math.isinf(left) or left <= 0 else left):
-                self._take(outcome)
-            self.study._channel.stop_asked = time.monotonic() >= self.deadline
+            self.unheard = pool.wait(None if math.isinf(left) or left <= 0 else left)
+            while self.unheard:
+                self._take(self.unheard[0])
 
-    def hand_back(self, number: int) -> None:
-        """A trial that was interrupted waits in the storage to be run again."""
-        if self.in_flight.pop(number, None) is not None:
-            self.study.release(number)
+    def hear_out(self, pool: Executor) -> None:
+        """Keep the results that are there already when the run is cut short: nothing that ended is evaluated again."""
+        self.channel.stop_asked = True
+        self.study.recover()  # Ctrl-C may have come between an append and its reading
+        while self.in_flight:
+            for outcome in self.unheard:
+                if not outcome.lost and outcome.number in self.study._journal.fold.running:
+                    self._tell(outcome)
+                self.in_flight.pop(outcome.number, None)
+            self.unheard = [] if isinstance(pool, Serial) else pool.wait(0)  # Serial would evaluate it again
+            if not self.unheard:
+                return
 
     def _wants_more(self) -> bool:
         budget = self.budget
@@ -133,38 +160,67 @@ class _Loop:
             return False
         if budget.n_trials is not None and self.ended + len(self.in_flight) >= budget.n_trials:
             return False
+        if budget.patience is None and budget.target is None:
+            return True
+        self._look()
         if budget.patience is not None and self.stale >= budget.patience:
             return False
         return budget.target is None or self.best > self._sign * budget.target
 
+    def _next(self) -> Trial | None:
+        """The next trial; None if there is none, at least for now."""
+        try:
+            trial = self.study._start_next(self.channel, self.name, self.budget.total)
+        except SearchEnded:
+            trial = None
+        self.exhausted = trial is None
+        return trial
+
     def _take(self, outcome: Outcome) -> None:
+        """What became of a trial, to the study, the bar, the callbacks."""
         number = outcome.number
         trial = self.in_flight[number]
-        if outcome.lost and self.attempts.get(number, 0) < self.budget.retries:
-            self.attempts[number] = self.attempts.get(number, 0) + 1
-            self.hand_back(number)
+        if outcome.lost and self.retried[number] < self.budget.retries:
+            self.retried[number] += 1
+            self.study.release(number)
+            self.exhausted = False
+            self._heard(number)
             return
-        del self.in_flight[number]
-        if outcome.error is not None or outcome.value is None:
-            self.study.tell(number, state="failed", error=outcome.error, seconds=outcome.seconds)
-        else:
-            self.study.tell(number, outcome.value, seconds=outcome.seconds)
+        self._tell(outcome)
+        self._heard(number)
         self.ended += 1
         record = self.study._journal.fold.trial(number, trial.params)
-        self._judge(record)
         self.bar.ended(record)
         for callback in self.callbacks:
             callback(self.study, record)
         if outcome.exception is not None and self._must_raise(outcome):
             raise outcome.exception
 
-    def _judge(self, record: Trial) -> None:
-        if record.state != STATES[FINISHED]:
-            return
-        assert record.value is not None
-        y = self._sign * record.value
-        self.stale = 0 if y < self.best else self.stale + 1
-        self.best = min(self.best, y)
+    def _tell(self, outcome: Outcome) -> None:
+        if outcome.error is not None or outcome.value is None:
+            self.study.tell(outcome.number, state="failed", error=outcome.error, seconds=outcome.seconds)
+        else:
+            self.study.tell(outcome.number, outcome.value, seconds=outcome.seconds)
+
+    def _heard(self, number: int) -> None:
+        del self.in_flight[number], self.unheard[0]
+
+    def _look(self) -> None:
+        """Take in what has ended since the last look, in the order of ending.
+
+        A result from elsewhere may be the best; it wears out no patience.
+        """
+        fold = self.study._journal.fold
+        for number in fold.ended[self._seen :]:
+            record = fold.trial(number, {})
+            if record.state != STATES[FINISHED]:
+                continue
+            assert record.value is not None
+            y = self._sign * record.value
+            if number in fold.attempts:
+                self.stale = 0 if y < self.best else self.stale + 1
+            self.best = min(self.best, y)
+        self._seen = len(fold.ended)
 
     def _must_raise(self, outcome: Outcome) -> bool:
         """A failure that the user did not ask to live with; an objective that returns no number is always one."""
@@ -178,8 +234,3 @@ class _Loop:
     @property
     def _sign(self) -> float:
         return -1.0 if self.study.direction == "maximize" else 1.0
-
-    def _best_so_far(self) -> float:
-        table = self.study.table
-        y = table.y[table.state == FINISHED]
-        return float(np.min(y)) if len(y) else math.inf

@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["is_gone", "this_process"]
+__all__ = ["is_gone", "is_here", "this_process"]
 
 
 def this_process() -> dict[str, Any]:
     """host, pid and born (start of the process in clock ticks since boot; None where the system does not tell)."""
-    return {"host": _host(), "pid": os.getpid(), "born": _born(os.getpid())}
+    return dict(_process(os.getpid()))
+
+
+def is_here(owner: dict[str, Any]) -> bool:
+    """Whether that process lives, or lived, on this machine."""
+    return bool(owner.get("host") == _host())
 
 
 def is_gone(owner: dict[str, Any]) -> bool:
-    """Whether that process surely does not live any more. A process on another machine cannot be seen, so it counts as living."""
-    if owner.get("host") != _host():
+    """Whether that process surely does not live any more. On another machine it cannot be seen: it counts as living."""
+    if not is_here(owner):
         return False
-    pid = int(owner["pid"])
+    pid, born = int(owner["pid"]), owner.get("born")
     if pid == os.getpid():
-        return bool(owner.get("born") != _born(pid))
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except (PermissionError, OSError):
-        return False
-    return bool(owner.get("born") is not None and owner["born"] != _born(pid))
+        return bool(born != this_process()["born"])
+    return not _exists(pid) or bool(born is not None and born != _born(pid))
+
+
+@lru_cache(maxsize=1)
+def _process(pid: int) -> dict[str, Any]:
+    return {"host": _host(), "pid": pid, "born": _born(pid)}
 
 
 @lru_cache(maxsize=1)
@@ -39,6 +44,25 @@ def _host() -> str:
     except OSError:
         boot = ""
     return f"{socket.gethostname()}:{boot}" if boot else socket.gethostname()
+
+
+def _exists(pid: int) -> bool:
+    """Whether there is a process of that number; True where it cannot be told."""
+    if sys.platform == "win32":  # os.kill(pid, 0) would send it Ctrl-C there
+        import ctypes
+
+        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
+        if not handle:
+            return bool(ctypes.windll.kernel32.GetLastError() != 87)  # ERROR_INVALID_PARAMETER: no such process
+        ctypes.windll.kernel32.CloseHandle(handle)
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _born(pid: int) -> int | None:

@@ -15,7 +15,10 @@ __all__ = ["Progress"]
 
 
 class Progress:
-    """A bar of `total` trials (None: as many as it takes). Does nothing where standard error is no terminal or show is False."""
+    """A bar of `total` trials (None: as many as it takes).
+
+    Does nothing where standard error is no terminal or `show` is False.
+    """
 
     def __init__(self, study: Study, total: int | None, show: bool) -> None:
         self._study = study
@@ -43,12 +46,15 @@ class Progress:
             if self._total is not None:
                 columns += [TextColumn("left"), TimeRemainingColumn()]
             self._best = self._best_before()
-            self._bar = Bar(*columns, console=Console(stderr=True))
+            on_terminal = sys.stdout is not None and sys.stdout.isatty()  # else it is a file or a pipe: leave it alone
+            self._bar = Bar(*columns, console=Console(stderr=True), redirect_stdout=on_terminal)
             self._task = self._bar.add_task("", total=self._total, best=self._shown(), failed="")
             self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar is not None:
             self._bar.stop()
 

@@ -9,9 +9,9 @@ from trimtab.records import Finished, Released
 from trimtab.study._journal import Journal
 from trimtab.study._owner import is_gone
 
-__all__ = ["MOST_INTERRUPTIONS", "recover"]
+__all__ = ["MOST_LOSSES", "recover"]
 
-MOST_INTERRUPTIONS = 3  # a trial that took its whole process down this often is failed, not tried again
+MOST_LOSSES = 3  # a trial that took its whole process down this often is failed, not tried again
 
 
 def recover(journal: Journal) -> None:
@@ -19,9 +19,9 @@ def recover(journal: Journal) -> None:
     for number, started in list(journal.fold.running.items()):
         if not is_gone(started.owner):
             continue
-        event: Finished | Released = Released(number, started.attempt, time.time())
-        if started.attempt + 1 >= MOST_INTERRUPTIONS:
-            text = f"The process that evaluated this trial died {MOST_INTERRUPTIONS} times."
+        event: Finished | Released = Released(number, started.attempt, time.time(), lost=True)
+        if journal.fold.losses.get(number, 0) + 1 >= MOST_LOSSES:
+            text = f"The process that evaluated this trial died {MOST_LOSSES} times."
             event = Finished(number, "failed", None, None, text, time.time())
         try:
             journal.append([event])

@@ -1,7 +1,18 @@
 """Models of the objective or of a density, fitted to points of the unit cube; one model a file."""
 
-from trimtab.surrogates._gp import Columns, GaussianProcess, fit_gp
+from trimtab.surrogates._columns import Columns
+from trimtab.surrogates._gp import GaussianProcess, fit_gp
 from trimtab.surrogates._parzen import Axis, Parzen
 from trimtab.surrogates._product_gp import ProductFit, ProductGP, evidence_of_columns, fit_product_gp
 
-__all__ = ["Axis", "Columns", "GaussianProcess", "Parzen", "ProductFit", "ProductGP", "evidence_of_columns", "fit_gp", "fit_product_gp"]
+__all__ = [
+    "Axis",
+    "Columns",
+    "GaussianProcess",
+    "Parzen",
+    "ProductFit",
+    "ProductGP",
+    "evidence_of_columns",
+    "fit_gp",
+    "fit_product_gp",
+]

@@ -1,9 +1,7 @@
 """Gaussian process with an ARD Matern-5/2 kernel over numeric, categorical and conditional columns.
 
-The surrogate of the search. Every column is written as features of a Euclidean space whose squared distance is the
-column's own: numeric (x - x')^2; categorical 1 where the choices differ (Hamming); conditional 0 where both are
-inactive, (x - 1/2)^2 + rho^2 where one is, as usual where both are active. So the kernel is positive definite on mixed
-and conditional spaces, distances are one matrix product, and no (n, n, d) array is ever made.
+The surrogate of the search. Columns become features of a Euclidean space (see `_columns`), so that the kernel is
+positive definite on mixed and conditional spaces, distances are one matrix product, and no (n, n, d) array is made.
 
 Notation
     x       points of the unit cube, NaN where inactive    (n, d)
@@ -17,9 +15,9 @@ Notation
     theta   log w (d), log s2, log t2                      (d + 2,)
 
 Sources: Rasmussen and Williams 2006, eq. 2.25-2.26 (posterior), 5.8-5.9 (likelihood and gradient), 5.12 (leave one
-out). Priors in the form of Optuna's GPSampler: 0.1 (w/w0 + w0/w), s2 ~ Gamma(2, 1), t2 ~ Gamma(1.1, 30). Its centre
-w0 = 1 is replaced by 3 / d, so that points at random are equally alike in any dimension (length scales grow with
-sqrt(d), Hvarfner et al. 2024, arXiv:2402.02229).
+out). Priors in the form of Optuna's GPSampler, 0.1 (w/w0 + w0/w), s2 ~ Gamma(2, 1), t2 ~ Gamma(1.1, 30), with two
+changes: w0 = 3 / d, so that random points are equally alike in any dimension (length scales grow with sqrt(d), Hvarfner
+et al. 2024, arXiv:2402.02229), where Optuna has 1; and a rate of the noise that falls as 20 / n from 20 trials on.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from trimtab.numerics import BoolArray, FloatArray, IntArray
+from trimtab.numerics import FloatArray
 from trimtab.numerics._cholesky import (
     cholesky,
     cholesky_extend,
@@ -37,73 +35,17 @@ from trimtab.numerics._cholesky import (
     solve_lower,
     solve_lower_transposed,
 )
+from trimtab.surrogates._columns import Columns
 
-__all__ = ["Columns", "GaussianProcess", "fit_gp"]
+__all__ = ["GaussianProcess", "fit_gp"]
 
 SQRT5 = float(np.sqrt(5.0))
-RHO = 0.5  # distance of "inactive" from the middle of an active range: 1/2 to its centre, 0.71 to its ends
 NOISE_FLOOR = 1e-6  # of a unit variance; keeps duplicates apart and C well conditioned
 BOUNDS = ((-9.0, 7.0), (-5.0, 5.0), (float(np.log(NOISE_FLOOR)), 2.0))  # of log w, log s2, log t2
 WEIGHT_PRIOR, WEIGHT_CENTRE = 0.1, 3.0  # strength, and the sum over columns of the weights that the prior prefers
 NOISE_SHAPE, NOISE_RATE = 1.1, 30.0
+NOISE_TRIALS = 20  # so few trials cannot tell noise from structure; at 60 a rate of 30 still interpolates pure noise
 STARTS = ((0.0, 0.0, -4.6), (-1.0, 0.0, -1.0))  # smooth and exact; smoother and noisy
-
-
-@dataclass(frozen=True)
-class Columns:
-    """What each column of x is. kinds (d,): continuous, discrete or categorical; n_levels (d,); conditional (d,)."""
-
-    kinds: tuple[str, ...]
-    n_levels: IntArray
-    conditional: BoolArray
-
-    @classmethod
-    def continuous(cls, d: int) -> Columns:
-        """d plain numeric columns."""
-        return cls(("continuous",) * d, np.zeros(d, dtype=np.int64), np.zeros(d, dtype=np.bool_))
-
-    @property
-    def d(self) -> int:
-        return len(self.kinds)
-
-    @property
-    def owner(self) -> IntArray:
-        """Column that each feature belongs to (D,)."""
-        return np.concatenate([np.full(self._width(j), j) for j in range(self.d)]).astype(np.int64)
-
-    def features(self, x: FloatArray) -> FloatArray:
-        """phi without weights (n, D); the squared distance of two rows is the sum of the columns' distances."""
-        return np.concatenate([self._column(j, x[:, j]) for j in range(self.d)], axis=1)
-
-    @property
-    def slots(self) -> IntArray:
-        """First feature of each column (d,): for a numeric column the one that moves with x."""
-        return np.cumsum([0, *(self._width(j) for j in range(self.d - 1))]).astype(np.int64)
-
-    def _width(self, j: int) -> int:
-        if self.kinds[j] == "categorical":
-            return 1 if self._is_binary(j) else int(self.n_levels[j]) + int(self.conditional[j])
-        return 2 if self.conditional[j] else 1
-
-    def _is_binary(self, j: int) -> bool:
-        return int(self.n_levels[j]) == 2 and not self.conditional[j]
-
-    def _column(self, j: int, u: FloatArray) -> FloatArray:
-        if self.kinds[j] == "categorical":
-            return self._one_hot(j, u)
-        if not self.conditional[j]:
-            return u[:, None]
-        inactive = np.isnan(u)
-        return np.stack([np.where(inactive, 0.5, u), RHO * inactive], axis=1)
-
-    def _one_hot(self, j: int, u: FloatArray) -> FloatArray:
-        k = int(self.n_levels[j])
-        if self._is_binary(j):
-            return (u[:, None] > 0.5).astype(np.float64)
-        level = np.where(np.isnan(u), k, np.clip(np.floor(u * k), 0, k - 1)).astype(np.int64)
-        hot = np.zeros((len(u), self._width(j)))
-        hot[np.arange(len(u)), level] = np.sqrt(0.5)
-        return hot
 
 
 @dataclass(frozen=True)
@@ -273,19 +215,19 @@ class _Objective:
         pull = g * slope
         per_feature = 2.0 * (pull.sum(1) @ phi**2 - np.einsum("nf,nf->f", phi, pull @ phi))
         gradient[:-2] = np.bincount(self.owner, per_feature, minlength=self.d)
-        prior, prior_gradient = _log_prior(theta)
+        prior, prior_gradient = _log_prior(theta, n)
         return float(value - prior), gradient - prior_gradient
 
 
-def _log_prior(theta: FloatArray) -> tuple[float, FloatArray]:
-    """Log density of theta up to a constant, and its gradient."""
-    d = len(theta) - 2
+def _log_prior(theta: FloatArray, n: int) -> tuple[float, FloatArray]:
+    """Log density of theta for n trials, up to a constant, and its gradient."""
+    d, rate = len(theta) - 2, NOISE_RATE * min(1.0, NOISE_TRIALS / max(n, 1))
     w, signal, noise = np.exp(theta[:-2]) * d / WEIGHT_CENTRE, np.exp(theta[-2]), np.exp(theta[-1])
     value = -WEIGHT_PRIOR * np.sum(w + 1.0 / w) + theta[-2] - signal
-    value += (NOISE_SHAPE - 1.0) * theta[-1] - NOISE_RATE * noise
+    value += (NOISE_SHAPE - 1.0) * theta[-1] - rate * noise
     slope = np.empty_like(theta)
     slope[:-2] = -WEIGHT_PRIOR * (w - 1.0 / w)
-    slope[-2:] = 1.0 - signal, NOISE_SHAPE - 1.0 - NOISE_RATE * noise
+    slope[-2:] = 1.0 - signal, NOISE_SHAPE - 1.0 - rate * noise
     return float(value), slope
 
 

@@ -1,0 +1,118 @@
+"""Changes of a study's log that another process may make first: each is decided again until it holds.
+
+Notation
+    number   rank of a trial in its study, from 0
+    most     trials that the whole study shall evaluate, over all processes; None: no such limit
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from trimtab.errors import Conflict, InputError, SpaceError, StorageError, StudyError
+from trimtab.records import FINISHED, STATES, Created, Event, Finished, Fold, Started, Trial
+from trimtab.study._journal import TRIES, Journal
+from trimtab.study._owner import is_here
+from trimtab.study._proposals import Proposals
+from trimtab.study._recovery import recover
+
+__all__ = ["create", "finish", "known", "start_next"]
+
+
+def start_next(journal: Journal, proposals: Proposals, owner: dict[str, Any], most: int | None = None) -> int | None:
+    """Start the trial that waits longest, else a new one. None if `most` are evaluated or being evaluated already.
+
+    Raises SearchEnded when the sampler has nothing left.
+    """
+    for _ in range(TRIES):
+        journal.sync()
+        recover(journal)
+        fold, now = journal.fold, time.time()
+        if most is not None and fold.n_evaluated + _under_way(fold) >= most:
+            return None
+        events: list[Event] = []
+        if fold.waiting:
+            number = next(iter(fold.waiting))
+        else:
+            number = fold.n
+            events = [Created(number, proposals.next(fold), "sampler", now)]
+        events.append(Started(number, fold.attempts.get(number, 0), owner, now))
+        try:
+            journal.append(events)
+        except Conflict:
+            continue
+        return number
+    raise _starved(journal)
+
+
+def create(journal: Journal, stored: dict[str, Any], more: Callable[[int], Sequence[Event]]) -> int:
+    """Add a trial from the user, with `more` events of it; its number."""
+    for _ in range(TRIES):
+        journal.sync()
+        number = journal.fold.n
+        try:
+            journal.append([Created(number, stored, "user", time.time()), *more(number)])
+        except Conflict:
+            continue
+        return number
+    raise _starved(journal)
+
+
+def finish(
+    journal: Journal, number: int, state: str, value: float | None, seconds: float | None, error: str | None
+) -> None:
+    """End a trial. StudyError if another process ended it first."""
+    try:
+        journal.append([Finished(number, state, value, seconds, error, time.time())])
+    except Conflict:
+        journal.sync()
+        known(journal, number)
+
+
+def known(journal: Journal, trial: Trial | int) -> int:
+    """The number of a trial that has not ended. StudyError if it has, or if this study has no such trial."""
+    number = trial.number if isinstance(trial, Trial) else trial
+    if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
+        raise InputError(f"Expected a Trial or its number, got {trial!r}.")
+    number = int(number)
+    if not 0 <= number < journal.fold.n:
+        journal.sync()
+    fold = journal.fold
+    if not 0 <= number < fold.n:
+        has = f"it has {fold.n} (numbers 0 to {fold.n - 1})." if fold.n else "it has none yet. Call ask() first."
+        raise StudyError(f"Study {journal.name!r} has no trial {number}; {has}")
+    if isinstance(trial, Trial) and not _is_ours(fold, trial):
+        raise StudyError(
+            f"Trial {number} is of another study: it has {trial.params!r}, and trial {number} of study "
+            f"{journal.name!r} has {fold.trial(number).params!r}. Tell the study that gave it."
+        )
+    record = fold.trial(number, {})
+    if record.state in STATES[FINISHED:]:
+        value = "" if record.value is None else f" with the value {record.value:.6g}"
+        raise StudyError(
+            f"Trial {number} of study {journal.name!r} has already ended: it is {record.state}{value}. "
+            "A trial is told once."
+        )
+    return number
+
+
+def _under_way(fold: Fold) -> int:
+    """Trials that processes of this machine evaluate now. One from elsewhere may be dead: it does not count."""
+    return sum(is_here(started.owner) for started in fold.running.values())
+
+
+def _is_ours(fold: Fold, trial: Trial) -> bool:
+    """Whether a trial has the configuration that its number has in this study."""
+    try:
+        x = fold.space.encode([trial.params])
+    except SpaceError:
+        return False
+    return bool(np.allclose(x, fold.point(trial.number), atol=1e-9, equal_nan=True))
+
+
+def _starved(journal: Journal) -> StorageError:
+    return StorageError(f"Study {journal.name!r}: other processes were faster {TRIES} times in a row. Run fewer.")
