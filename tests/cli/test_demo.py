@@ -166,16 +166,6 @@ def test_a_long_call_is_broken_into_lines():
     assert eval(" ".join(lines).strip(), {"f": lambda **k: len(k)}) == 12
 
 
-def test_ctrl_c_is_not_swallowed_by_the_training(monkeypatch):
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("sklearn.neural_network._multilayer_perceptron.gen_batches", interrupted)
-
-    with pytest.raises(KeyboardInterrupt):
-        DemoObjective("iris", 0)(DEFAULTS)
-
-
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_an_interruption_keeps_the_trials(here, workers):
     command = [sys.executable, "-m", "trimtab", "demo", "--sampler", "random", "--workers", workers]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import numpy as np
 import pytest
 
@@ -29,6 +33,27 @@ def test_ctrl_c_passes_and_stop_names_the_trial():
 
         assert executor.stop() == [7]
         assert executor.stop() == []
+
+
+def test_an_interruption_that_the_objective_swallows_is_raised_all_the_same():
+    """As scikit-learn's MLPClassifier does, which returns a half-trained model."""
+
+    def objective(trial):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            return 0.5
+        return 1.0
+
+    before = signal.getsignal(signal.SIGINT)
+    with Serial() as executor:
+        executor.start(objective, Silent())
+        executor.submit(Trial(3, {}))
+        with pytest.raises(KeyboardInterrupt):
+            executor.wait()
+        assert executor.stop() == [3]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_the_exception_itself_comes_back():

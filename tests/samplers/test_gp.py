@@ -155,6 +155,19 @@ def test_pending_initial_points_are_not_handed_out_again():
     assert_allclose(np.concatenate([first, fourth]), state.design)
 
 
+def test_no_configuration_is_asked_for_again_and_again():
+    """Rough or noisy values are taken for noise; without re-interpolation the best point is proposed up to ten times."""
+    space = Space({f"x{j}": Float(0.0, 1.0) for j in range(5)} | {"c": Categorical(["a", "b"])})
+
+    def rough(x):
+        return np.sum((x[:, :5] - 0.1) ** 2, axis=1) + 0.2 * np.sin(40 * x[:, :5]).sum(axis=1) + 0.1 * (x[:, 5] > 0.5)
+
+    for seed in (1, 2, 3):
+        _, x, _ = live(GP(), space, rough, 30, seed)
+        nearest = [np.abs(x[:i] - x[i]).max(axis=1).min() for i in range(1, len(x))]
+        assert np.sum(np.array(nearest) < 0.01) <= 2
+
+
 def test_failing_region_is_left():
     """A quarter of the space fails, next to the optimum: at most a few of the later trials go there."""
 

@@ -6,6 +6,7 @@ import textwrap
 import time
 
 import pytest
+
 import trimtab as tt
 
 SPACE = {"x": tt.Float(0.0, 1.0), "k": tt.Int(1, 9)}
@@ -30,9 +31,7 @@ def test_patience_counts_over_calls():
 
 def test_minimize_with_patience_evaluates_nothing_when_run_again(tmp_path):
     for _ in range(3):
-        study = tt.minimize(
-            lambda trial: 1.0, SPACE, 50, patience=4, storage=tmp_path / "x.db", sampler="random", seed=0, progress=False
-        )
+        study = tt.minimize(lambda trial: 1.0, SPACE, 50, patience=4, storage=tmp_path / "x.db", progress=False)
         assert len(study) == 5
         study.close()
 
@@ -185,3 +184,26 @@ def test_nothing_is_shown_and_rich_not_imported_without_a_terminal(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_a_target_that_another_process_reached_is_seen(tmp_path):
+    study, other = new(storage=tmp_path / "x.db"), new(storage=tmp_path / "x.db")
+    other.add_trial({"x": 0.5, "k": 1}, 0.1)
+    study.optimize(lambda trial: 1.0, 5, target=0.1, progress=False)
+    assert len(study) == 1
+
+
+def test_the_bar_counts_down_to_the_deadline(monkeypatch):
+    from rich.progress import Progress, ProgressColumn
+
+    shown = []
+
+    def look(study, trial):
+        (bar,) = bars
+        shown.append([column.render(bar.tasks[0]) for column in bar.columns if isinstance(column, ProgressColumn)][-1])
+
+    bars = []
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr(Progress, "start", lambda bar: bars.append(bar))
+    new().optimize(lambda trial: 1.0, timeout=100, target=1.0, callbacks=[look])
+    assert [str(text) for text in shown] == ["0:01:40"]

@@ -7,6 +7,7 @@ import pytest
 
 import trimtab as tt
 from trimtab.errors import InputError, ObjectiveError, StudyError
+from trimtab.executors import Serial
 
 SPACE = {"x": tt.Float(0.0, 1.0), "k": tt.Int(1, 9)}
 
@@ -70,7 +71,7 @@ def test_an_objective_that_returns_no_number_ends_the_study_with_a_clear_error(r
 
 def test_all_trials_failed_is_said_with_the_last_error():
     study = run(lambda trial: 1 / 0, 3)
-    with pytest.raises(StudyError, match="3 failed. The last error was: ZeroDivisionError"):
+    with pytest.raises(StudyError, match=r"3 failed\. The last error was: ZeroDivisionError"):
         study.best  # noqa: B018
 
 
@@ -170,3 +171,26 @@ def test_bad_budgets_are_named(keywords, text):
 def test_an_objective_that_is_no_function_is_refused():
     with pytest.raises(InputError, match="must be a function"):
         run(3.0)
+
+
+class Inline(Serial):
+    """An executor of the user's own that evaluates inside wait."""
+
+    def __init__(self):
+        super().__init__()
+        self.waits = 0
+
+    def wait(self, timeout=None):
+        self.waits += 1
+        return super().wait(timeout)
+
+
+def test_what_was_interrupted_is_not_evaluated_again_at_once():
+    def interrupted(trial):
+        raise KeyboardInterrupt
+
+    study, inline = tt.Study(SPACE, sampler="random", seed=0), Inline()
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(interrupted, 3, executor=inline, progress=False)
+    assert inline.waits == 1
+    assert [t.state for t in study.trials] == ["created"]

@@ -25,7 +25,9 @@ SCRIPT = textwrap.dedent(
     if __name__ == "__main__":
         space = {"x": tt.Float(0.0, 1.0), "k": tt.Int(1, 9), "c": ["a", "b", "c"]}
         path, sampler, n, workers = sys.argv[1:]
-        study = tt.minimize(objective, space, int(n), sampler=sampler, storage=path, seed=7, workers=int(workers), progress=False)
+        study = tt.minimize(
+            objective, space, int(n), sampler=sampler, storage=path, seed=7, workers=int(workers), progress=False
+        )
         print(len(study.trials))
     """
 )
@@ -125,7 +127,8 @@ def test_a_trial_that_takes_its_process_down_three_times_has_failed(tmp_path):
                     os._exit(3)
                 return trial["x"]
 
-            tt.minimize(objective, {"x": tt.Float(0.0, 1.0)}, 4, sampler="random", storage=sys.argv[1], seed=0, progress=False)
+            space = {"x": tt.Float(0.0, 1.0)}
+            tt.minimize(objective, space, 4, sampler="random", storage=sys.argv[1], seed=0, progress=False)
             """
         )
     )
@@ -193,3 +196,63 @@ def test_looking_at_a_study_writes_nothing(tmp_path):
     viewer = tt.Study.load(path)
     assert viewer.best.params == {"f": "posix.getpid", "x": 0.5}
     assert viewer.storage.read("study")[1] == position
+
+
+@pytest.mark.parametrize("keywords", [{"sampler": "grid"}, {"direction": "min"}, {"sampler": "gpp"}, {"seed": -1}])
+def test_what_is_refused_leaves_nothing_in_the_storage(tmp_path, keywords):
+    path = tmp_path / "x.db"
+    with pytest.raises(InputError):
+        opened(path, {"x": tt.Float(0.0, 1.0)}, **keywords)
+    assert not path.exists()
+    opened(path, {"x": tt.Float(0.0, 1.0)}, name="good").close()
+    with pytest.raises(InputError):
+        opened(path, {"x": tt.Float(0.0, 1.0)}, **{"name": "bad", **keywords})
+    assert tt.Study.load(path).name == "good"
+
+
+def below_two(params):
+    return params["x"] < 2
+
+
+@pytest.mark.parametrize(
+    ("space", "missing"),
+    [
+        (tt.Space({"x": [0, 1, 2]}, [below_two]), "the code of the constraint below_two"),
+        ({"x": tt.Categorical([len, 2])}, "the value len of parameter 'x'"),
+        ({"x": [1, 2], "f": tt.Constant(len)}, "the value len of parameter 'f'"),
+    ],
+)
+def test_a_study_loaded_without_parts_of_its_space_can_be_looked_at_only(tmp_path, space, missing):
+    path = tmp_path / "x.db"
+    study = opened(path, space)
+    study.optimize(lambda trial: 0.5, 1, progress=False)
+    study.close()
+    viewer = tt.Study.load(path)
+    assert viewer.best.value == 0.5
+    assert len(viewer.trials) == 1
+    for search in (viewer.ask, lambda: viewer.optimize(len, 1, progress=False), lambda: viewer.enqueue({"x": 1})):
+        with pytest.raises(InputError, match=f"was loaded without {missing}.*space="):
+            search()
+    viewer.close()
+    assert tt.Study.load(path, space=space, sampler="random").ask().number == 1
+
+
+def test_a_file_that_may_not_be_written_can_be_looked_at(tmp_path, monkeypatch):
+    path = tmp_path / "x.db"
+    study = opened(path, {"x": tt.Float(0.0, 1.0)})
+    study.add_trial({"x": 0.5}, 1.0)
+    study.close()
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)  # root may write everywhere
+    viewer = tt.Study.load(path)
+    assert viewer.best.value == 1.0
+    with pytest.raises(tt.errors.StorageError, match="reading only"):
+        viewer.ask()
+
+
+def test_a_file_that_is_missing_or_foreign_cannot_be_loaded(tmp_path):
+    with pytest.raises(tt.errors.StorageError, match="There is no file"):
+        tt.Study.load(tmp_path / "none.db")
+    (tmp_path / "text.db").write_text("these are no trials " * 100)
+    with pytest.raises(tt.errors.StorageError, match="no SQLite file"):
+        tt.Study.load(tmp_path / "text.db")
+    assert not (tmp_path / "none.db").exists()

@@ -18,7 +18,8 @@ def die(parent):
 
 
 def run(objective, n, **keywords):
-    return tt.minimize(objective, SPACE, n, **{"sampler": "random", "seed": 0, "progress": False, "workers": 2, **keywords})
+    settings = {"sampler": "random", "seed": 0, "progress": False, "workers": 2, **keywords}
+    return tt.minimize(objective, SPACE, n, **settings)
 
 
 def test_closures_run_in_worker_processes():

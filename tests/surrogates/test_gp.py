@@ -208,3 +208,20 @@ def test_distance_of_features_is_the_distance_of_columns():
         for q, b in zip(x, phi, strict=True):
             expected = [column_distance(j, p[j], q[j]) for j in range(6)]
             assert_allclose(np.bincount(MIXED.owner, (a - b) ** 2), expected, atol=1e-12)
+
+
+def test_reinterpolation_keeps_the_mean_and_is_sure_of_what_was_tried():
+    """Forrester, Keane and Bressloff 2006: the regression's mean, an interpolation's uncertainty."""
+    x, theta = draw(20, seed=21), theta_of(seed=22)
+    z = np.random.default_rng(23).standard_normal(20)
+    noisy = GaussianProcess.condition(MIXED, theta, x, z)
+    sure = noisy.reinterpolated()
+    new = draw(30, seed=24)
+
+    assert_allclose(sure.predict(new)[0], noisy.predict(new)[0])
+    assert np.all(sure.predict(new)[1] <= noisy.predict(new)[1])
+    assert noisy.predict(x)[1].min() > 0.05
+    assert sure.predict(x)[1].max() < 0.01
+    exact = theta.copy()
+    exact[-1] = np.log(noisy.signal * 1e-6)
+    assert_allclose(sure.predict(new)[1], GaussianProcess.condition(MIXED, exact, x, z).predict(new)[1], rtol=1e-6)

@@ -7,6 +7,7 @@ from typing import Self
 
 from trimtab.errors import StudyError
 from trimtab.executors._evaluate import evaluate
+from trimtab.executors._interrupts import Interrupts
 from trimtab.executors._protocol import Objective, Outcome
 from trimtab.records import Channel, Trial
 
@@ -40,11 +41,12 @@ class Serial:
     def wait(self, timeout: float | None = None) -> list[Outcome]:
         """Evaluates the submitted trial; `timeout` cannot interrupt it.
 
-        KeyboardInterrupt passes: then `stop` names the trial.
+        KeyboardInterrupt passes, also where the objective swallowed it: then `stop` names the trial.
         """
         if self._objective is None or self._trial is None:
             return []
-        outcome = evaluate(self._objective, self._trial)
+        with Interrupts():
+            outcome = evaluate(self._objective, self._trial)
         self._trial = None
         return [outcome]
 

@@ -27,7 +27,7 @@ import numpy as np
 from trimtab import samplers
 from trimtab._version import __version__
 from trimtab.errors import Conflict, InputError, MissingExtra
-from trimtab.executors import Outcome
+from trimtab.executors import Interrupts, Outcome
 from trimtab.records import Channel, Event, Opened, Trial
 from trimtab.space import Space
 from trimtab.storage import Memory, Storage, open_storage
@@ -292,7 +292,8 @@ class _Folds:
         if not candidates:
             return []
         try:
-            self._evaluate(candidates, cv=self._splits)
+            with Interrupts():
+                self._evaluate(candidates, cv=self._splits)
         except ValueError as error:
             if _ALL_FAILED not in str(error) or self._error_score == "raise":
                 raise

@@ -144,7 +144,8 @@ class GP:
             return np.array(draw_new(state.space, 1, taken, rng)[0])
         model = self.model(state)
         order = np.argsort(model.fitted, kind="stable")
-        acquisition = LogExpectedImprovement(model.believe(waiting), float(model.fitted[order[0]]))
+        posterior = model.believe(waiting).reinterpolated()
+        acquisition = LogExpectedImprovement(posterior, float(model.fitted[order[0]]))
         count = int(np.clip(4e5 / model.n, min(400, self.n_candidates), self.n_candidates))
         return maximise(acquisition, state.space, model.x[order[:CENTRES]], taken, rng, count)
 

@@ -108,8 +108,10 @@ def _under_way(fold: Fold) -> int:
 def _is_ours(fold: Fold, trial: Trial) -> bool:
     """Whether a trial has the configuration that its number has in this study."""
     try:
-        x = fold.space.encode([trial.params])
-    except SpaceError:
+        if trial.params == fold.trial(trial.number).params:
+            return True
+        x = fold.space.encode([trial.params])  # copies of choices need not be equal to them
+    except (SpaceError, ValueError):
         return False
     return bool(np.allclose(x, fold.point(trial.number), atol=1e-9, equal_nan=True))
 

@@ -2,6 +2,9 @@
 
     ask -> executor.submit -> executor.wait -> tell -> callbacks
      ^___________________________________________|
+
+However a run ends (budget, error, Ctrl-C), results that are there are kept, and what was interrupted waits to be run
+again.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trimtab.errors import InputError, ObjectiveError, SearchEnded
-from trimtab.executors import Executor, Outcome, Serial, executor_of
+from trimtab.executors import Executor, Outcome, Processes, executor_of
 from trimtab.records import FINISHED, STATES, Trial
 from trimtab.samplers import Grid
 from trimtab.study._channel import StudyChannel
@@ -91,7 +94,7 @@ def run(
     loop = _Loop(study, budget, catch, callbacks)
     with ExitStack() as end:
         pool = end.enter_context(executor_of(workers, executor))
-        loop.bar = end.enter_context(Progress(study, budget.n_trials, show=progress))
+        loop.bar = end.enter_context(Progress(study, budget.n_trials, loop.deadline, show=progress))
         pool.start(objective, loop.channel)
         end.callback(study._hand_back, loop.name)  # done last; each of the three even if one before it raises
         end.callback(pool.stop)
@@ -150,7 +153,8 @@ class _Loop:
                 if not outcome.lost and outcome.number in self.study._journal.fold.running:
                     self._tell(outcome)
                 self.in_flight.pop(outcome.number, None)
-            self.unheard = [] if isinstance(pool, Serial) else pool.wait(0)  # Serial would evaluate it again
+            # Another executor may evaluate inside wait, as Serial does: it would run what was interrupted again.
+            self.unheard = pool.wait(0) if isinstance(pool, Processes) else []
             if not self.unheard:
                 return
 
@@ -210,6 +214,7 @@ class _Loop:
 
         A result from elsewhere may be the best; it wears out no patience.
         """
+        self.study.recover()  # reads what other processes wrote
         fold = self.study._journal.fold
         for number in fold.ended[self._seen :]:
             record = fold.trial(number, {})

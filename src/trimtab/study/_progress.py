@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import time
+from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +18,15 @@ __all__ = ["Progress"]
 
 
 class Progress:
-    """A bar of `total` trials (None: as many as it takes).
+    """A bar of `total` trials (None: as many as fit in until `deadline`, in monotonic seconds, or as it takes).
 
     Does nothing where standard error is no terminal or `show` is False.
     """
 
-    def __init__(self, study: Study, total: int | None, show: bool) -> None:
+    def __init__(self, study: Study, total: int | None, deadline: float, show: bool) -> None:
         self._study = study
         self._total = total
+        self._deadline = deadline
         self._show = show and total != 0 and sys.stderr is not None and sys.stderr.isatty()
         self._bar: Any = None
         self._task: Any = None
@@ -45,6 +49,8 @@ class Progress:
             ]
             if self._total is not None:
                 columns += [TextColumn("left"), TimeRemainingColumn()]
+            elif self._deadline < math.inf:
+                columns += [TextColumn("left"), _countdown(self._deadline)]
             self._best = self._best_before()
             on_terminal = sys.stdout is not None and sys.stdout.isatty()  # else it is a file or a pipe: leave it alone
             self._bar = Bar(*columns, console=Console(stderr=True), redirect_stdout=on_terminal)
@@ -77,3 +83,16 @@ class Progress:
         if not finished.n:
             return None
         return float(finished.value.max() if self._study.direction == "maximize" else finished.value.min())
+
+
+def _countdown(deadline: float) -> Any:
+    """A column that shows the time until the deadline."""
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class Countdown(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            left = max(0, math.ceil(deadline - time.monotonic()))
+            return Text(str(timedelta(seconds=left)), style="progress.remaining")
+
+    return Countdown()

@@ -147,6 +147,16 @@ class GaussianProcess:
         """The process if the points x (q, d) came out at their posterior means (kriging believer, Ginsbourger 2010)."""
         return self.extend(x, self.predict(x)[0]) if len(x) else self
 
+    def reinterpolated(self) -> GaussianProcess:
+        """The same mean, with the uncertainty that would be left if the mean were known without noise at its points.
+
+        Where noise is learned, the process stays uncertain at a point that was tried, and an acquisition function would go on to ask
+        for it again; here that uncertainty is gone (re-interpolation, Forrester, Keane and Bressloff 2006, AIAA J. 44, 2331).
+        """
+        k = _matern(_squared_distance(self.phi, self.phi), self.signal)
+        k.flat[:: self.n + 1] = self.signal * (1.0 + NOISE_FLOOR)
+        return replace(self, root=cholesky(k)) if self.n else self
+
     def _cross(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """k(x, X) (m, n) and phi of x (m, D)."""
         phi = _weighted(self.columns, self.theta, x)
