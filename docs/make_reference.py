@@ -19,7 +19,15 @@ import trimtab.sensitivity
 import trimtab.testing
 
 HERE = Path(__file__).resolve().parent
-MODULES = [trimtab, trimtab.samplers, trimtab.sensitivity, trimtab.plots, trimtab.integrations.sklearn, trimtab.testing, trimtab.errors]
+MODULES = [
+    trimtab,
+    trimtab.samplers,
+    trimtab.sensitivity,
+    trimtab.plots,
+    trimtab.integrations.sklearn,
+    trimtab.testing,
+    trimtab.errors,
+]
 
 
 def main() -> None:
@@ -68,7 +76,8 @@ def _signature(member: object) -> str:
         return ""
     named = [p for p in signature.parameters.values() if p.name not in ("self", "cls")]
     short = signature.replace(
-        parameters=[p.replace(annotation=inspect.Parameter.empty) for p in named], return_annotation=inspect.Signature.empty
+        parameters=[p.replace(annotation=inspect.Parameter.empty) for p in named],
+        return_annotation=inspect.Signature.empty,
     )
     return str(short)
 

@@ -3,11 +3,27 @@
 import subprocess
 import sys
 
-HEAVY = ("scipy.stats", "scipy.optimize", "scipy.linalg", "pandas", "sklearn", "plotly", "click", "rich", "torch", "cloudpickle")
+HEAVY = (
+    "scipy.stats",
+    "scipy.optimize",
+    "scipy.linalg",
+    "pandas",
+    "sklearn",
+    "plotly",
+    "click",
+    "rich",
+    "torch",
+    "cloudpickle",
+)
 
 
 def modules_after(code):
-    out = subprocess.run([sys.executable, "-c", f"{code}\nimport sys; print('\\n'.join(sys.modules))"], capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print('\\n'.join(sys.modules))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return set(out.stdout.split())
 
 

@@ -19,7 +19,6 @@ import platform
 from pathlib import Path
 
 import trimtab
-
 from benchmarks.speed import asks, imports, storage
 from benchmarks.tables import markdown, replace_block
 
@@ -28,10 +27,16 @@ HERE = Path(__file__).resolve().parent.parent
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a smoke run: few repeats, small sizes, nothing is written")
+    parser.add_argument(
+        "--quick", action="store_true", help="a smoke run: few repeats, small sizes, nothing is written"
+    )
     quick = parser.parse_args().quick
     results = HERE / "results" / "speed.json"
-    measured: dict[str, object] = {"trimtab": trimtab.__version__, "python": platform.python_version(), "cores": os.cpu_count()}
+    measured: dict[str, object] = {
+        "trimtab": trimtab.__version__,
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+    }
     jobs = {
         "import": lambda: imports.measure(2 if quick else 11),
         "ask": lambda: asks.measure(3 if quick else 21, 100 if quick else 10_000),

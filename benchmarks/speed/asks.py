@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+
 import trimtab as tt
 
 __all__ = ["SIZES", "measure"]
@@ -43,23 +44,23 @@ def loss(p: dict[str, object], rng: np.random.Generator) -> float:
     """A smooth bowl with a kink for the choices and noise of 2 %."""
     bowl = (np.log10(p["lr"]) + 3) ** 2 + 0.3 * (np.log10(p["decay"]) + 4) ** 2 + (p["momentum"] - 0.9) ** 2  # type: ignore[call-overload,operator]
     rest = (p["dropout"] - 0.2) ** 2 + 0.1 * abs(np.log2(p["units"]) - 8) + 0.05 * p["layers"]  # type: ignore[call-overload,operator]
-    return float(bowl + rest + 0.2 * (p["activation"] == "tanh") + 0.1 * (p["optimizer"] == "sgd") + 0.02 * rng.standard_normal())
+    return float(
+        bowl + rest + 0.2 * (p["activation"] == "tanh") + 0.1 * (p["optimizer"] == "sgd") + 0.02 * rng.standard_normal()
+    )
 
 
 def measure(repeats: int, largest: int, samplers: tuple[str, ...] = tuple(SIZES)) -> list[dict[str, object]]:
     """One row a tool and n: median, minimum and maximum milliseconds over `repeats` asks."""
     rows = []
     for name in samplers:
-        for n in (n for n in SIZES[name] if n <= largest):
-            rows.append(_row(f"trimtab {name}", n, _trimtab(name, n), repeats))
+        rows += [_row(f"trimtab {name}", n, _trimtab(name, n), repeats) for n in SIZES[name] if n <= largest]
     try:
         import optuna
     except ImportError:
         return rows
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    for n in (n for n in SIZES["tpe"] if n <= largest):
-        rows.append(_row(f"optuna {optuna.__version__} tpe", n, _optuna(n), repeats))
-    return rows
+    name = f"optuna {optuna.__version__} tpe"
+    return rows + [_row(name, n, _optuna(n), repeats) for n in SIZES["tpe"] if n <= largest]
 
 
 def _row(tool: str, n: int, step: Callable[[], None], repeats: int) -> dict[str, object]:
@@ -68,7 +69,14 @@ def _row(tool: str, n: int, step: Callable[[], None], repeats: int) -> dict[str,
         begun = time.perf_counter()
         step()
         milliseconds.append(1e3 * (time.perf_counter() - begun))
-    return {"tool": tool, "n": n, "ms": statistics.median(milliseconds), "min": min(milliseconds), "max": max(milliseconds), "asks": repeats}
+    return {
+        "tool": tool,
+        "n": n,
+        "ms": statistics.median(milliseconds),
+        "min": min(milliseconds),
+        "max": max(milliseconds),
+        "asks": repeats,
+    }
 
 
 def _trimtab(name: str, n: int) -> Callable[[], None]:

@@ -39,7 +39,14 @@ def rates(trials: int, repeats: int) -> list[dict[str, object]]:
                 with tempfile.TemporaryDirectory() as folder:
                     found[tool].append(_rate(worker, str(Path(folder) / "x.db"), processes, n))
         rows += [
-            {"tool": tool, "processes": processes, "trials_per_s": statistics.median(r), "min": min(r), "max": max(r), "runs": repeats}
+            {
+                "tool": tool,
+                "processes": processes,
+                "trials_per_s": statistics.median(r),
+                "min": min(r),
+                "max": max(r),
+                "runs": repeats,
+            }
             for tool, r in found.items()
         ]
     return rows
@@ -92,7 +99,9 @@ def loading(trials: int, repeats: int) -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.db"
         storage = open_storage(path)
-        storage.append("study", [Opened(0, {"space": space.to_dict(), "direction": "minimize", "seed": 0, "sampler": "x"}, 0.0)])
+        storage.append(
+            "study", [Opened(0, {"space": space.to_dict(), "direction": "minimize", "seed": 0, "sampler": "x"}, 0.0)]
+        )
         stored = space.store(space.sample(trials, np.random.default_rng(0)))
         for k in range(0, trials, 1_000):
             events: list[object] = []
@@ -112,4 +121,12 @@ def loading(trials: int, repeats: int) -> list[dict[str, object]]:
             again.close()
             if table.n != trials:
                 raise RuntimeError(f"expected {trials} trials, loaded {table.n}")
-    return [{"load": f"{trials:,} trials", "seconds": statistics.median(seconds), "min": min(seconds), "max": max(seconds), "runs": repeats}]
+    return [
+        {
+            "load": f"{trials:,} trials",
+            "seconds": statistics.median(seconds),
+            "min": min(seconds),
+            "max": max(seconds),
+            "runs": repeats,
+        }
+    ]

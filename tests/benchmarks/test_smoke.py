@@ -9,7 +9,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_the_speed_benchmark_runs_quickly_and_writes_nothing():
     before = (ROOT / "README.md").read_text()
-    done = subprocess.run([sys.executable, "-m", "benchmarks.speed", "--quick"], cwd=ROOT, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.speed", "--quick"], cwd=ROOT, capture_output=True, text=True, timeout=280
+    )
     assert done.returncode == 0, done.stderr
     for word in ("import", "ask", "rate", "load", "trimtab gp", "trimtab tpe"):
         assert word in done.stdout

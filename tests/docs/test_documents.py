@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 import trimtab as tt
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +20,9 @@ def blocks(path, language):
 
 def run(code, folder):
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, timeout=280
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -44,7 +47,9 @@ def test_links_and_pictures_lead_to_files(page):
 
 
 def test_the_reference_is_what_the_docstrings_say():
-    done = subprocess.run([sys.executable, str(ROOT / "docs/make_reference.py"), "--check"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs/make_reference.py"), "--check"], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -44,7 +44,9 @@ def some_gp(space, seed, n=12):
     rng = np.random.default_rng(seed)
     categorical = np.array([k == "categorical" for k in space.kinds])
     x = space.sample(n, rng)
-    return ProductGP(x, rng.standard_normal(n), categorical, 1.3, 0.02, np.array([0.5, 0.7, 0.4]), np.array([0.6, 0.5, 0.8]))
+    return ProductGP(
+        x, rng.standard_normal(n), categorical, 1.3, 0.02, np.array([0.5, 0.7, 0.4]), np.array([0.6, 0.5, 0.8])
+    )
 
 
 def drawn_table(gp, space, extra, normal):

@@ -115,7 +115,9 @@ def test_choices_levels_and_pure_interaction_by_enumeration(seed=3):
 
 
 def test_a_conditional_knob_counts_where_it_is_active_and_its_parent_keeps_the_switch(seed=4):
-    space = Space({"solver": Categorical(["adam", "sgd"]), "lr": Int(1, 5), "momentum": Int(1, 5, when={"solver": "sgd"})})
+    space = Space(
+        {"solver": Categorical(["adam", "sgd"]), "lr": Int(1, 5), "momentum": Int(1, 5, when={"solver": "sgd"})}
+    )
 
     def function(x):
         return 1.0 * (x[:, 0] > 0.5) + x[:, 1] + 2 * np.nan_to_num(x[:, 2])
@@ -136,7 +138,9 @@ def test_a_conditional_knob_counts_where_it_is_active_and_its_parent_keeps_the_s
 
 def test_local_scope_looks_around_the_best(seed=5):
     """x1 is steep everywhere, x2 only far from the best."""
-    bowl = table(cube(2), lambda x: np.abs(x[:, 0] - 0.5) + 3 * np.maximum(x[:, 1] - 0.4, 0) ** 2 + 0.1 * x[:, 1], 100, seed)
+    bowl = table(
+        cube(2), lambda x: np.abs(x[:, 0] - 0.5) + 3 * np.maximum(x[:, 1] - 0.4, 0) ** 2 + 0.1 * x[:, 1], 100, seed
+    )
 
     everywhere, here = sobol(bowl), sobol(bowl, scope="local")
 
@@ -244,7 +248,9 @@ def test_trials_of_an_optimiser_are_noticed_and_widen_the_intervals(seed=12):
 
     assert any("crowd" in note for note in look(crowded).notes)
     assert not any("crowd" in note for note in look(even).notes)
-    assert np.mean(look(crowded).total_high - look(crowded).total_low) > np.mean(look(even).total_high - look(even).total_low)
+    assert np.mean(look(crowded).total_high - look(crowded).total_low) > np.mean(
+        look(even).total_high - look(even).total_low
+    )
 
 
 def test_bad_arguments_name_the_valid_ones():

@@ -1,7 +1,8 @@
 """Ctrl-C that cannot be swallowed.
 
-scikit-learn's MLPClassifier answers KeyboardInterrupt with a warning and a half-trained model, and other training loops do alike. Such a result
-is no result: the interruption is noticed here and raised again once the objective has returned.
+scikit-learn's MLPClassifier answers KeyboardInterrupt with a warning and a half-trained model, and other training
+loops do alike. Such a result is no result: the interruption is noticed here and raised again once the objective has
+returned.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ __all__ = ["Interrupts"]
 
 
 class Interrupts:
-    """Within it, a SIGINT that the code inside swallowed raises KeyboardInterrupt at the end. Does nothing outside the main thread."""
+    """Within it, a SIGINT that the code inside swallowed raises KeyboardInterrupt at the end.
+
+    Does nothing outside the main thread.
+    """
 
     def __init__(self) -> None:
         self._seen = False

@@ -34,7 +34,7 @@ from trimtab.storage import Memory, Storage, open_storage
 from trimtab.study import Study
 
 try:
-    from joblib import effective_n_jobs  # type: ignore[import-untyped]
+    from joblib import effective_n_jobs
     from sklearn.exceptions import FitFailedWarning
     from sklearn.model_selection._search import BaseSearchCV
     from sklearn.utils import check_random_state

@@ -145,7 +145,9 @@ def _at(p: Prepared, point: FloatArray, columns: list[int], confidence: float) -
     mean, squared = _over_space(p, columns, confidence)
     values = tuple(None if np.isnan(point[j]) else p.space.value(j, float(point[j])) for j in columns)
     units, per_unit = zip(*(_unit(p.space, j, float(point[j])) for j in columns), strict=True) if columns else ((), ())
-    verdicts = {p.names[j]: _verdict(p, j, float(here[3][k]), float(mean[3][k]), confidence) for k, j in enumerate(columns)}
+    verdicts = {
+        p.names[j]: _verdict(p, j, float(here[3][k]), float(mean[3][k]), confidence) for k, j in enumerate(columns)
+    }
     return Gradient(
         parameters=tuple(p.names[j] for j in columns), at=p.space.decode(point[None, :])[0], values=values,
         slope=here[0], slope_low=here[1], slope_high=here[2], positive=here[3],
@@ -268,7 +270,10 @@ def _direction(positive: float, sure: float) -> str:
 
 
 def _notes(p: Prepared) -> tuple[str, ...]:
-    return (*p.notes, f"Slopes are in {p.scale.units}, per step from 0 to 1 of the knob's declared (log) scale; own unit: see `units`.")
+    return (
+        *p.notes,
+        f"Slopes are in {p.scale.units}, per step from 0 to 1 of the knob's declared (log) scale; own unit: see `units`.",
+    )
 
 
 def _nothing(p: Prepared, point: FloatArray | None, columns: list[int], confidence: float) -> Gradient:

@@ -170,7 +170,9 @@ def one_at_a_time(
     """
     check_confidence(confidence)
     if epsilon is not None and not epsilon > 0:
-        raise InputError(f"epsilon must be positive (how much worse is tolerated, in objective units), got {epsilon!r}.")
+        raise InputError(
+            f"epsilon must be positive (how much worse is tolerated, in objective units), got {epsilon!r}."
+        )
     if points < 3:
         raise InputError(f"points must be at least 3, got {points!r}.")
     p = prepare(source, scale)
@@ -240,7 +242,9 @@ def _worse(p: Prepared, middle: float, epsilon: float | None) -> tuple[float, fl
     limit = here + p.sign * epsilon
     if p.scale.name == "log":
         limit = max(limit, 1e-300)
-    return max(p.sign * float(p.scale.standard(np.array([limit]))[0] - p.scale.standard(np.array([here]))[0]), 1e-9), epsilon
+    return max(
+        p.sign * float(p.scale.standard(np.array([limit]))[0] - p.scale.standard(np.array([here]))[0]), 1e-9
+    ), epsilon
 
 
 def _differences(p: Prepared, line: _Line) -> tuple[FloatArray, FloatArray]:
@@ -276,7 +280,9 @@ def _look(p: Prepared, line: _Line, middle: float, worse: float, confidence: flo
     )  # fmt: skip
     spread = np.ptp(drawn, axis=1)
     estimate = float(np.ptp(mean))
-    effect = np.array([estimate, min(np.quantile(spread, ends[0]), estimate), max(np.quantile(spread, ends[1]), estimate)])
+    effect = np.array(
+        [estimate, min(np.quantile(spread, ends[0]), estimate), max(np.quantile(spread, ends[1]), estimate)]
+    )
     if not p.alive[line.j]:
         effect[1] = 0.0
     down, up = _moves(p, line, mean)
@@ -366,7 +372,10 @@ def _verdict(p: Prepared, look: _Look) -> str:
 
 
 def _notes(p: Prepared) -> tuple[str, ...]:
-    return (*p.notes, f"Effects are in {p.scale.units}, predicted by the surrogate, all other knobs held; epsilon is in objective units.")
+    return (
+        *p.notes,
+        f"Effects are in {p.scale.units}, predicted by the surrogate, all other knobs held; epsilon is in objective units.",
+    )
 
 
 def _nothing(p: Prepared, point: FloatArray | None, epsilon: float | None, confidence: float) -> OneAtATime:

@@ -46,7 +46,10 @@ class Scale:
     def _standardised(self, v: FloatArray) -> Scale:
         s = self.warp(v)
         largest = float(np.abs(s).max()) or 1.0
-        centre, spread = largest * float((s / largest).mean()), largest * float((s / largest).std())  # squares of 1e300 overflow
+        centre, spread = (
+            largest * float((s / largest).mean()),
+            largest * float((s / largest).std()),
+        )  # squares of 1e300 overflow
         return Scale(self.name, centre, spread if spread > 1e-12 * largest else 0.0, self.known, self.score)
 
     def warp(self, v: FloatArray) -> FloatArray:
@@ -71,7 +74,9 @@ class Scale:
     @property
     def units(self) -> str:
         """What one unit of the scale is, in words."""
-        return {"raw": "objective units", "log": "natural logarithms of the objective", "rank": "normal scores"}[self.name]
+        return {"raw": "objective units", "log": "natural logarithms of the objective", "rank": "normal scores"}[
+            self.name
+        ]
 
 
 def choose_scale(name: str, v: FloatArray) -> tuple[str, str]:
@@ -88,8 +93,14 @@ def choose_scale(name: str, v: FloatArray) -> tuple[str, str]:
     if not heavy_tail(v):
         return "raw", "The objective is taken as it is (scale raw): it has no heavy tail."
     if positive and not heavy_tail(np.log(v)):
-        return "log", "The objective has a heavy tail, so its logarithm is analysed (scale log); scale='raw' would speak of the tail alone."
-    return "rank", "The objective has a heavy tail, so normal scores of its ranks are analysed (scale rank); scale='raw' would speak of the tail alone."
+        return (
+            "log",
+            "The objective has a heavy tail, so its logarithm is analysed (scale log); scale='raw' would speak of the tail alone.",
+        )
+    return (
+        "rank",
+        "The objective has a heavy tail, so normal scores of its ranks are analysed (scale rank); scale='raw' would speak of the tail alone.",
+    )
 
 
 def heavy_tail(v: FloatArray) -> bool:

@@ -101,7 +101,9 @@ def closed_form(gp: ProductGP, measure: Measure, extra: FloatArray, normal: Floa
         fixed = before[j] * after[j + 1] * np.outer(z[j], z[j])
         total[:, j] = everything - second_moment(fixed, float(prior[j]))
         curve = s2 * (factors[j] * others[j]) @ v
-        left_open = s2 * float(np.prod(np.delete(prior, j))) - s4 * float(np.vdot(inverse, np.outer(others[j], others[j]) * gram[j]))
+        left_open = s2 * float(np.prod(np.delete(prior, j))) - s4 * float(
+            np.vdot(inverse, np.outer(others[j], others[j]) * gram[j])
+        )
         main[:, j] = rules[j][1] @ (curve - mean) ** 2 + max(left_open - mean_open, 0.0)
     variance = np.maximum(everything - mean**2 - mean_open, 1e-12 * s2)
     return VarianceDraws(variance, main, np.maximum(total, main), _pairs(gp, measure, centres, v, z))

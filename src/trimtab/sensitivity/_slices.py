@@ -23,7 +23,9 @@ SLICES, SLICE_NODES = 64, 10
 PAIR_SLICES, PAIR_SLICE_NODES = 16, 5
 
 
-def sliced(gp: ProductGP, measure: Measure, extra: FloatArray, normal: FloatArray, *, pairs: bool = True) -> VarianceDraws:
+def sliced(
+    gp: ProductGP, measure: Measure, extra: FloatArray, normal: FloatArray, *, pairs: bool = True
+) -> VarianceDraws:
     """Variances of D drawn functions. extra (q, d), normal (q, D). pairs=False leaves the pairs NaN: they cost the most."""
     d = gp.x.shape[1]
     centres, v, _ = coefficients(gp, extra, normal)
@@ -69,8 +71,11 @@ def _pairs(gp: ProductGP, measure: Measure, centres: FloatArray, v: FloatArray) 
             rows[:, j] = np.tile(t, len(base) * len(s))
             k = kernel_rows(gp, measure.space.snap(rows), centres)
             surface = (k.reshape(len(base), len(s) * len(t), -1).mean(axis=0) @ v).reshape(len(s), len(t), n_draws)
-            surface = surface - np.einsum("i,ijd->jd", a, surface) - np.einsum("j,ijd->id", b, surface)[:, None] + np.einsum(
-                "i,j,ijd->d", a, b, surface
+            surface = (
+                surface
+                - np.einsum("i,ijd->jd", a, surface)
+                - np.einsum("j,ijd->id", b, surface)[:, None]
+                + np.einsum("i,j,ijd->d", a, b, surface)
             )
             pair[:, i, j] = pair[:, j, i] = np.einsum("i,j,ijd->d", a, b, surface**2)
     return pair

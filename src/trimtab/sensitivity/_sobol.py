@@ -193,8 +193,15 @@ def _result(p: Prepared, scope: str, confidence: float, draws: tuple[VarianceDra
     assert p.fit is not None and p.evidence is not None
     middle, spread = draws
     widen = WIDEN * (CROWDED if p.crowded else 1.0)
-    main = _estimate(middle.main / middle.variance[:, None], spread.main / spread.variance[:, None], confidence, widen * WIDEN_MAIN / WIDEN)
-    total = _estimate(middle.total / middle.variance[:, None], spread.total / spread.variance[:, None], confidence, widen)
+    main = _estimate(
+        middle.main / middle.variance[:, None],
+        spread.main / spread.variance[:, None],
+        confidence,
+        widen * WIDEN_MAIN / WIDEN,
+    )
+    total = _estimate(
+        middle.total / middle.variance[:, None], spread.total / spread.variance[:, None], confidence, widen
+    )
     pair = _estimate(middle.pair, spread.pair, confidence, widen)
     alive = p.alive & (total[1] > 0.0)
     for shares in (main, total):
@@ -241,7 +248,9 @@ def _verdict(p: Prepared, j: int, alive: bool, total: FloatArray, confidence: fl
         return f"{MATTERS}: it moves {100 * total[1]:.0f} to {100 * total[2]:.0f} % of the variance ({sure}), evidence {p.evidence[j]:.1f} nats"
     if p.evidence[j] > LEAST_EVIDENCE:
         return f"{DEAD}: it moves at most {100 * total[2]:.0f} % of the variance ({sure}), perhaps nothing"
-    return f"{DEAD}: the {p.n} trials are told as well without it; at most {100 * total[2]:.0f} % of the variance ({sure})"
+    return (
+        f"{DEAD}: the {p.n} trials are told as well without it; at most {100 * total[2]:.0f} % of the variance ({sure})"
+    )
 
 
 def _interactions(names: tuple[str, ...], pair: FloatArray, alive: BoolArray) -> Interactions:
@@ -279,11 +288,20 @@ def _nothing(p: Prepared, scope: str, confidence: float) -> Sensitivity:
 
 def _notes(p: Prepared, scope: str) -> tuple[str, ...]:
     where = "their declared distributions" if scope == "space" else "a box of 15 % of each range around the best trial"
-    notes = [*p.notes, f"Knobs vary independently over {where}; seed noise is not part of the variance that is shared out."]
+    notes = [
+        *p.notes,
+        f"Knobs vary independently over {where}; seed noise is not part of the variance that is shared out.",
+    ]
     if p.space.is_conditional:
-        notes.append("A conditional knob counts only where it is active; its parent's share includes switching it on and off.")
+        notes.append(
+            "A conditional knob counts only where it is active; its parent's share includes switching it on and off."
+        )
     if p.space.constrained:
-        notes.append("Constraints are not applied to the input measure: shares include configurations that the constraints forbid.")
+        notes.append(
+            "Constraints are not applied to the input measure: shares include configurations that the constraints forbid."
+        )
     if not p.explained and p.fit is not None:
-        notes.append("No shares are given: either nothing matters here, or the seed noise hides it. Repeats or more trials would tell.")
+        notes.append(
+            "No shares are given: either nothing matters here, or the seed noise hides it. Repeats or more trials would tell."
+        )
     return tuple(notes)

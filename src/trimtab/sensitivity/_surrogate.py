@@ -161,10 +161,14 @@ def _prepare(table: TrialTable, scale: str) -> Prepared:
 def _left_out(table: TrialTable, n_failed: int) -> list[str]:
     notes = []
     if n_failed:
-        notes.append(f"{n_failed} failed trials have no objective and are left out: what follows holds for configurations that work.")
+        notes.append(
+            f"{n_failed} failed trials have no objective and are left out: what follows holds for configurations that work."
+        )
     pruned = int(np.sum(table.state == PRUNED))
     if pruned:
-        notes.append(f"{pruned} pruned trials are left out; pruned ones are mostly bad, so effects may look smaller than they are.")
+        notes.append(
+            f"{pruned} pruned trials are left out; pruned ones are mostly bad, so effects may look smaller than they are."
+        )
     return notes
 
 
@@ -192,7 +196,9 @@ def _fitted(p: Prepared) -> Prepared:
     else:
         rows = np.arange(p.n)
     if p.crowded:
-        notes.append("The trials crowd in parts of the space, as an optimiser's do: intervals are widened, and where few trials lie the surrogate's guess stands in.")
+        notes.append(
+            "The trials crowd in parts of the space, as an optimiser's do: intervals are widened, and where few trials lie the surrogate's guess stands in."
+        )
     categorical = np.array([k == "categorical" for k in p.space.kinds])
     z = p.scale.standard(p.v)
     fit = _fit(p.x[rows[:FIT_TRIALS]], z[rows[:FIT_TRIALS]], categorical)
@@ -226,7 +232,9 @@ def _noise_evidence(y: FloatArray) -> float:
     return float(-0.5 * len(y) * (1.0 + np.log(2 * np.pi * y.var())))
 
 
-def _rank_over_space(p: Prepared, fit: ProductFit, rows: np.ndarray, categorical: BoolArray) -> tuple[Prepared, ProductFit]:
+def _rank_over_space(
+    p: Prepared, fit: ProductFit, rows: np.ndarray, categorical: BoolArray
+) -> tuple[Prepared, ProductFit]:
     """Normal scores of the objective over the declared space instead of among the trials, and the fit on them."""
     from scipy.special import ndtr, ndtri
 
@@ -273,7 +281,9 @@ def _spread_ties(space: Space, j: int, u: FloatArray) -> FloatArray:
     nodes, weights = column_rule(256, k, space.parameters[space.names[j]].snap)
     edges = np.concatenate([[0.0], np.cumsum(weights)])
     level = np.argmin(np.abs(u[:, None] - nodes), axis=1)
-    spread = [edges[i] + weights[i] * (np.arange(m) + 0.5) / m for i in range(len(nodes)) if (m := int(np.sum(level == i)))]
+    spread = [
+        edges[i] + weights[i] * (np.arange(m) + 0.5) / m for i in range(len(nodes)) if (m := int(np.sum(level == i)))
+    ]
     return np.concatenate(spread)
 
 

@@ -32,7 +32,15 @@ import numpy as np
 
 from trimtab.numerics import BoolArray, FloatArray, IntArray
 
-__all__ = ["PRIOR", "ProductFit", "ProductGP", "column_kernel", "evidence_of_columns", "fit_product_gp", "product_kernel"]
+__all__ = [
+    "PRIOR",
+    "ProductFit",
+    "ProductGP",
+    "column_kernel",
+    "evidence_of_columns",
+    "fit_product_gp",
+    "product_kernel",
+]
 
 # mean and standard deviation of the normal priors on theta, for y with mean 0 and variance 1
 PRIOR = {"sigma2": (0.5, 1.5), "noise": (-3.5, 2.0), "share": (-1.5, 2.0), "length": (-0.7, 0.8)}
@@ -74,7 +82,9 @@ class ProductGP:
             return np.zeros((len(u), len(v)))
         distance = u[:, None] - v[None, :]
         s = math.sqrt(5.0) / self.length[j] * np.abs(distance)
-        slope = -(math.sqrt(5.0) / self.length[j]) * self.share[j] * np.sign(distance) * s * (1.0 + s) / 3.0 * np.exp(-s)
+        slope = (
+            -(math.sqrt(5.0) / self.length[j]) * self.share[j] * np.sign(distance) * s * (1.0 + s) / 3.0 * np.exp(-s)
+        )
         return np.nan_to_num(slope, nan=0.0)
 
     def slope_variance(self, j: int) -> float:
@@ -84,7 +94,9 @@ class ProductGP:
     def slope(self, u: FloatArray, j: int) -> tuple[FloatArray, FloatArray]:
         """Mean (m,) and variance (m,) of the derivative of f along column j at points u (m, d) where j is active."""
         rest = [i for i in range(u.shape[1]) if i != j]
-        others = product_kernel(u[:, rest], self.x[:, rest], self.share[rest], self.length[rest], self.categorical[rest])
+        others = product_kernel(
+            u[:, rest], self.x[:, rest], self.share[rest], self.length[rest], self.categorical[rest]
+        )
         cross = self.sigma2 * others * self.factor_slope(j, u[:, j], self.x[:, j])
         root = _solve(self.cholesky, cross.T)
         return cross @ self.alpha, np.maximum(self.slope_variance(j) - np.einsum("nm,nm->m", root, root), 0.0)
@@ -203,12 +215,21 @@ def evidence_of_columns(fit: ProductFit, groups: Sequence[Sequence[int]], *, lea
     for g, group in enumerate(groups):
         keep = np.setdiff1d(np.arange(task.d), group)
         rest = _Task.of(best.x[:, keep], best.y, best.categorical[keep])
-        start = rest.pack(replace(best, x=rest.x, categorical=rest.categorical, share=best.share[keep], length=best.length[keep]))
+        start = rest.pack(
+            replace(best, x=rest.x, categorical=rest.categorical, share=best.share[keep], length=best.length[keep])
+        )
         with_group = task.loss(theta)[0] - task.prior_loss(theta, group)
         falls[g] = rest.loss(start)[0] - with_group
         if falls[g] > least:
             bounds = np.stack(rest.bounds, 1)
-            refit = minimize(rest.loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 12 if falls[g] < 30.0 else 6})
+            refit = minimize(
+                rest.loss,
+                start,
+                jac=True,
+                method="L-BFGS-B",
+                bounds=bounds,
+                options={"maxiter": 12 if falls[g] < 30.0 else 6},
+            )
             falls[g] = min(falls[g], float(refit.fun) - with_group)
     return falls
 
@@ -221,7 +242,9 @@ class _Task:
     y: FloatArray
     categorical: BoolArray
     order: IntArray  # numeric columns, then categorical ones
-    distance: FloatArray  # (d, p) in that order: |x_j - x'_j|; categorical: 0 equal, 1 different; 0 where one is inactive
+    distance: (
+        FloatArray  # (d, p) in that order: |x_j - x'_j|; categorical: 0 equal, 1 different; 0 where one is inactive
+    )
     one_active: list[IntArray | None]  # in that order: pairs of which exactly one is active, None where all are active
     numeric: list[int]
     rows: tuple[IntArray, IntArray]
@@ -318,7 +341,12 @@ class _Task:
     def _room(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Arrays that every call of `loss` fills again: fresh ones would cost more time than the arithmetic."""
         d, p = self.distance.shape
-        return np.empty((d, p)), np.empty((d, p)), np.empty((len(self.numeric), p)), np.empty((3, len(self.numeric), BLOCK))
+        return (
+            np.empty((d, p)),
+            np.empty((d, p)),
+            np.empty((len(self.numeric), p)),
+            np.empty((3, len(self.numeric), BLOCK)),
+        )
 
     def _factors(self, share: FloatArray, length: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Factors k_j (d, p), and their log derivatives by log a/(1-a) (d, p) and by log l (numeric columns, p).
