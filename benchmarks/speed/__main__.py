@@ -16,13 +16,17 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import argparse
 import json
 import platform
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import trimtab
 from benchmarks.speed import asks, imports, storage
 from benchmarks.tables import markdown, replace_block
 
 HERE = Path(__file__).resolve().parent.parent
+README = HERE.parent / "README.md"
+PEER = "Optuna 5"
 
 
 def main() -> None:
@@ -30,9 +34,12 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="a smoke run: few repeats, small sizes, nothing is written"
     )
-    quick = parser.parse_args().quick
-    results = HERE / "results" / "speed.json"
-    measured: dict[str, object] = {
+    parser.add_argument("--readme", action="store_true", help="only write the README's table again, from the results")
+    arguments = parser.parse_args()
+    quick, results = arguments.quick, HERE / "results" / "speed.json"
+    if arguments.readme:
+        return replace_block(README, "speed", summary(json.loads(results.read_text())))
+    measured: dict[str, Any] = {
         "trimtab": trimtab.__version__,
         "python": platform.python_version(),
         "cores": os.cpu_count(),
@@ -45,31 +52,56 @@ def main() -> None:
     }
     for name, job in jobs.items():
         measured[name] = job()
-        print(f"\n{name}\n{markdown(measured[name])}", flush=True)  # type: ignore[arg-type]
+        print(f"\n{name}\n{markdown(measured[name])}", flush=True)
         if not quick:
             results.write_text(json.dumps(measured, indent=1) + "\n")
     if not quick:
-        note = f"Measured by `python -m benchmarks.speed` (Python {measured['python']}, {measured['cores']} cores, one thread)."
-        replace_block(HERE.parent / "README.md", "speed", f"{summary(measured)}\n\n{note}")
+        replace_block(README, "speed", summary(measured))
 
 
-def summary(measured: dict[str, object]) -> str:
-    """The README's table: what a user waits for, median and range."""
+def summary(measured: Mapping[str, Any]) -> str:
+    """The README's table: what a user waits for, medians side by side with the peer of the same run, and their ratio."""
     rows: list[dict[str, object]] = []
 
-    def add(what: str, row: dict[str, object], key: str, unit: str) -> None:
-        rows.append({"what": what, "median": f"{row[key]:.3g} {unit}", "range": f"{row['min']:.3g}-{row['max']:.3g}"})
+    def add(what: str, unit: str, ours: float, peer: float | None) -> None:
+        better = None if peer is None else max(ours / peer, peer / ours)
+        rows.append(
+            {
+                "": what,
+                "trimtab": f"{_short(ours)} {unit}",
+                PEER: "" if peer is None else f"{_short(peer)} {unit}",
+                "ratio": "" if better is None else f"{better:.0f}x" if better >= 10 else f"{better:.1f}x",
+            }
+        )
 
-    for row in measured["import"]:  # type: ignore[attr-defined]
-        add(f"start Python and import {row['import']}", row, "seconds", "s")
-    for row in measured["ask"]:  # type: ignore[attr-defined]
-        if row["n"] in (100, 300, 1_000, 10_000):
-            add(f"ask + tell, {row['tool']}, n = {row['n']:,}", row, "ms", "ms")
-    for row in measured["rate"]:  # type: ignore[attr-defined]
-        add(f"durable trials on SQLite, {row['tool']}, {row['processes']} processes", row, "trials_per_s", "/s")
-    for row in measured["load"]:  # type: ignore[attr-defined]
-        add(f"load {row['load']} x 10 parameters from SQLite", row, "seconds", "s")
-    return markdown(rows)
+    imports_ = {row["import"]: row["seconds"] for row in measured["import"]}
+    add(
+        f"start Python and import it (numpy alone: {_short(imports_['numpy'])} s)",
+        "s",
+        imports_["trimtab"],
+        imports_.get("optuna"),
+    )
+    asked = {(row["tool"].split()[0], row["tool"].split()[-1], row["n"]): row["ms"] for row in measured["ask"]}
+    for sampler, n in (("tpe", 100), ("tpe", 1_000), ("tpe", 10_000), ("gp", 100), ("gp", 300), ("gp", 1_000)):
+        if ("trimtab", sampler, n) in asked:
+            what = f"ask and tell after {n:,} trials, {sampler.upper()}"
+            add(what, "ms", asked["trimtab", sampler, n], asked.get(("optuna", sampler, n)))
+    rate = {(row["tool"].split()[0], row["processes"]): row["trials_per_s"] for row in measured["rate"]}
+    for processes in (1, 2):
+        what = f"durable trials a second on SQLite, {processes} process{'es' * (processes > 1)}"
+        add(what, "/s", rate["trimtab", processes], rate.get(("optuna", processes)))
+    for row in measured["load"]:
+        add(f"load {row['load']} x 10 parameters from SQLite", "s", row["seconds"], None)
+    note = (
+        f"Medians, written by `python -m benchmarks.speed` (Python {measured['python']}, {measured['cores']} cores, one thread); "
+        f"ranges are in [`benchmarks/results/speed.json`](benchmarks/results/speed.json). {PEER} has no GP without PyTorch, so none is beside ours."
+    )
+    return f"{markdown(rows)}\n\n{note}"
+
+
+def _short(number: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 if __name__ == "__main__":

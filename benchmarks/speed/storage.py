@@ -5,11 +5,13 @@ Optuna's SQLite storage runs beside ours, in the same folder, if it is installed
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import statistics
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import trimtab as tt
@@ -60,7 +62,7 @@ def _rate(worker: object, path: str, processes: int, trials: int) -> float:
     members = [context.Process(target=worker, args=(path, share, barrier)) for _ in range(processes)]  # type: ignore[arg-type]
     for member in members:
         member.start()
-    barrier.wait()
+    barrier.wait(timeout=60)
     begun = time.perf_counter()
     for member in members:
         member.join()
@@ -71,21 +73,31 @@ def _rate(worker: object, path: str, processes: int, trials: int) -> float:
 
 def _trimtab_worker(path: str, trials: int, barrier: object) -> None:
     study = tt.Study(_SPACE, sampler="random", storage=path, seed=0)
-    barrier.wait()  # type: ignore[attr-defined]
+    barrier.wait(timeout=60)  # type: ignore[attr-defined]
     for _ in range(trials):
         trial = study.ask()
         study.tell(trial, trial["a"])
+
+
+@contextlib.contextmanager
+def _one_at_a_time(path: str) -> Iterator[None]:
+    """One process at a time: two that create Optuna's tables at once fail."""
+    import fcntl
+
+    with open(f"{path}.lock", "w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
 
 
 def _optuna_worker(path: str, trials: int, barrier: object) -> None:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _one_at_a_time(path):
         warnings.simplefilter("ignore")
         sampler = optuna.samplers.RandomSampler(seed=0)
         study = optuna.create_study(storage=f"sqlite:///{path}", study_name="x", load_if_exists=True, sampler=sampler)
-    barrier.wait()  # type: ignore[attr-defined]
+    barrier.wait(timeout=60)  # type: ignore[attr-defined]
     for _ in range(trials):
         trial = study.ask()
         study.tell(trial, trial.suggest_float("a", 0, 1) + 0 * trial.suggest_float("b", 0, 1))
