@@ -38,7 +38,8 @@ def main() -> None:
     arguments = parser.parse_args()
     quick, results = arguments.quick, HERE / "results" / "speed.json"
     if arguments.readme:
-        return replace_block(README, "speed", summary(json.loads(results.read_text())))
+        replace_block(README, "speed", summary(json.loads(results.read_text())))
+        return
     measured: dict[str, Any] = {
         "trimtab": trimtab.__version__,
         "python": platform.python_version(),
@@ -94,7 +95,8 @@ def summary(measured: Mapping[str, Any]) -> str:
         add(f"load {row['load']} x 10 parameters from SQLite", "s", row["seconds"], None)
     note = (
         f"Medians, written by `python -m benchmarks.speed` (Python {measured['python']}, {measured['cores']} cores, one thread); "
-        f"ranges are in [`benchmarks/results/speed.json`](benchmarks/results/speed.json). {PEER} has no GP without PyTorch, so none is beside ours."
+        f"ranges are in [`benchmarks/results/speed.json`](benchmarks/results/speed.json). "
+        f"{PEER} has no GP without PyTorch, so none is beside ours."
     )
     return f"{markdown(rows)}\n\n{note}"
 

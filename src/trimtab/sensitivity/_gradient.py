@@ -19,7 +19,7 @@ import numpy as np
 
 from trimtab.numerics import FloatArray
 from trimtab.numerics._threads import one_blas_thread
-from trimtab.sensitivity._measure import whole
+from trimtab.sensitivity._measure import held, whole
 from trimtab.sensitivity._result import DEAD, MATTERS, TOO_LITTLE, Result, interval_text
 from trimtab.sensitivity._shares import coefficients
 from trimtab.sensitivity._surrogate import Prepared, check_confidence, prepare, too_little
@@ -172,7 +172,7 @@ def _here(p: Prepared, point: FloatArray, j: int, confidence: float) -> list[flo
 
 def _over_space(p: Prepared, columns: list[int], confidence: float) -> tuple[FloatArray, FloatArray]:
     """Mean slope (4, d): estimate, low, high, P(> 0); and mean squared slope (3, d), over where the knob is active."""
-    measure = whole(p.space)
+    measure = held(whole(p.space), p.x)
     points = p.space.snap(measure.latent(POINTS, 4))
     extra = p.space.snap(measure.latent(EXTRA, 1))
     rng = np.random.default_rng(0)
@@ -183,8 +183,8 @@ def _over_space(p: Prepared, columns: list[int], confidence: float) -> tuple[Flo
         # in pairs, so that turning the objective's sign turns the slopes' and nothing else
         centres, v, lower = coefficients(gp, extra, np.concatenate([normal, -normal], axis=1))
         both = [_slopes(gp, points, j, centres, v, lower) for j in columns]
-        means.append(np.array([b[0] for b in both]))
-        squares.append(np.array([b[1] for b in both]))
+        means.append(np.array([b[0] for b in both]).reshape(-1, FUNCTION_DRAWS))
+        squares.append(np.array([b[1] for b in both]).reshape(-1, FUNCTION_DRAWS))
     width = p.scale.width
     ends = [(1 - confidence) / 2, (1 + confidence) / 2]
     mean = width * np.concatenate(means, axis=1)

@@ -15,7 +15,7 @@ import numpy as np
 from trimtab.numerics import FloatArray, column_rule, sobol_points
 from trimtab.space import Space
 
-__all__ = ["Measure", "around", "whole"]
+__all__ = ["Measure", "around", "held", "whole"]
 
 LOCAL = 0.15  # half width of the box around a point, as a share of each knob's declared range
 
@@ -57,6 +57,16 @@ def around(space: Space, point: FloatArray) -> Measure:
             low[j] = min(low[j], edges[max(k - 1, 0)])
             high[j] = max(high[j], edges[min(k + 2, len(levels))])
     return Measure(space, low, high)
+
+
+def held(measure: Measure, x: FloatArray) -> Measure:
+    """The measure with every knob held that has the same value in all trials x (n, d): they say nothing of its effect."""
+    low, high = measure.low.copy(), measure.high.copy()
+    for j in range(x.shape[1]):
+        seen = x[~np.isnan(x[:, j]), j]
+        if not len(seen) or np.ptp(seen) < 1e-9:
+            low[j] = high[j] = seen[0] if len(seen) else 0.5
+    return Measure(measure.space, low, high)
 
 
 def _cells(levels: FloatArray) -> FloatArray:

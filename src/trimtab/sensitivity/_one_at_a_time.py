@@ -299,7 +299,10 @@ def _look(p: Prepared, line: _Line, middle: float, worse: float, confidence: flo
 
 
 def _moves(p: Prepared, line: _Line, mean: FloatArray) -> tuple[int, int]:
-    """Indices of the line that the tornado compares: STEP down and up, at least to the neighbouring level; choices: best and worst other."""
+    """Indices of the line that the tornado compares.
+
+    STEP down and up, at least to the neighbouring level; choices: the best and the worst other one.
+    """
     others = np.flatnonzero(np.arange(len(line.u)) != line.here)
     if not len(others):
         return line.here, line.here

@@ -41,8 +41,8 @@ class Result:
 
     def to_pandas(self) -> pandas.DataFrame:
         """The main table as a pandas DataFrame. Raises MissingExtra where pandas is not installed."""
-        frame = require("pandas", "pandas").DataFrame(self.rows(), columns=self.columns())
-        return frame  # type: ignore[no-any-return]
+        frame: pandas.DataFrame = require("pandas", "pandas").DataFrame(self.rows(), columns=self.columns())
+        return frame
 
     def columns(self) -> list[str]:
         """Names of the main table's columns, also when it has no row."""

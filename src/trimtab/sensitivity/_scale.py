@@ -99,7 +99,8 @@ def choose_scale(name: str, v: FloatArray) -> tuple[str, str]:
         )
     return (
         "rank",
-        "The objective has a heavy tail, so normal scores of its ranks are analysed (scale rank); scale='raw' would speak of the tail alone.",
+        "The objective has a heavy tail, so normal scores of its ranks are analysed (scale rank); "
+        "scale='raw' would speak of the tail alone.",
     )
 
 

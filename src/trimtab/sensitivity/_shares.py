@@ -88,7 +88,7 @@ def closed_form(gp: ProductGP, measure: Measure, extra: FloatArray, normal: Floa
     def second_moment(products: FloatArray, own: float) -> FloatArray:
         """E[E[f | x_S]^2] of every draw, for the matrix of products over the columns and the prior's own moment."""
         left_open = s2 * own - s4 * float(np.vdot(inverse, products))
-        return s4 * np.einsum("ad,ad->d", v, products @ v) + max(left_open, 0.0)
+        return np.asarray(s4 * np.einsum("ad,ad->d", v, products @ v) + max(left_open, 0.0))
 
     before, after = _running_products(gram), _running_products(gram[::-1])[::-1]
     everything = second_moment(before[-1], 1.0)

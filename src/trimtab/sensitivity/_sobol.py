@@ -18,7 +18,7 @@ import numpy as np
 from trimtab.errors import InputError
 from trimtab.numerics import BoolArray, FloatArray
 from trimtab.numerics._threads import one_blas_thread
-from trimtab.sensitivity._measure import Measure, around, whole
+from trimtab.sensitivity._measure import Measure, around, held, whole
 from trimtab.sensitivity._result import DEAD, MATTERS, TOO_LITTLE, Result, percent_text
 from trimtab.sensitivity._shares import VarianceDraws, closed_form, joined
 from trimtab.sensitivity._slices import sliced
@@ -155,7 +155,7 @@ def sobol(source: object, *, scale: str = "auto", scope: str = "space", confiden
     p = prepare(source, scale)
     if not p.explained:
         return _nothing(p, scope, confidence)
-    measure = whole(p.space) if scope == "space" else around(p.space, p.best)
+    measure = held(whole(p.space) if scope == "space" else around(p.space, p.best), p.x)
     with one_blas_thread():
         draws = _draws(p, measure)
     return _result(p, scope, confidence, draws)
@@ -190,7 +190,8 @@ def _part(gp: ProductGP, rng: np.random.Generator) -> ProductGP:
 
 
 def _result(p: Prepared, scope: str, confidence: float, draws: tuple[VarianceDraws, VarianceDraws]) -> Sensitivity:
-    assert p.fit is not None and p.evidence is not None
+    assert p.fit is not None
+    assert p.evidence is not None
     middle, spread = draws
     widen = WIDEN * (CROWDED if p.crowded else 1.0)
     main = _estimate(
@@ -245,7 +246,8 @@ def _verdict(p: Prepared, j: int, alive: bool, total: FloatArray, confidence: fl
     if not p.varied[j]:
         return f"{TOO_LITTLE}: every finished trial in which it is active has the same value"
     if alive:
-        return f"{MATTERS}: it moves {100 * total[1]:.0f} to {100 * total[2]:.0f} % of the variance ({sure}), evidence {p.evidence[j]:.1f} nats"
+        moves = f"it moves {100 * total[1]:.0f} to {100 * total[2]:.0f} % of the variance ({sure})"
+        return f"{MATTERS}: {moves}, evidence {p.evidence[j]:.1f} nats"
     if p.evidence[j] > LEAST_EVIDENCE:
         return f"{DEAD}: it moves at most {100 * total[2]:.0f} % of the variance ({sure}), perhaps nothing"
     return (
@@ -292,6 +294,9 @@ def _notes(p: Prepared, scope: str) -> tuple[str, ...]:
         *p.notes,
         f"Knobs vary independently over {where}; seed noise is not part of the variance that is shared out.",
     ]
+    if p.n and not p.varied.all():
+        same = ", ".join(name for name, varied in zip(p.names, p.varied, strict=True) if not varied)
+        notes.append(f"Never changed among these trials, and held there for the shares of the others: {same}.")
     if p.space.is_conditional:
         notes.append(
             "A conditional knob counts only where it is active; its parent's share includes switching it on and off."

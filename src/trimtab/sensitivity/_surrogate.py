@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -83,7 +84,8 @@ class Prepared:
     @property
     def best(self) -> FloatArray:
         """The best trial's point (d,)."""
-        return self.x[int(np.argmin(self.sign * self.v))]
+        best: FloatArray = self.x[int(np.argmin(self.sign * self.v))]
+        return best
 
     @property
     def draws(self) -> tuple[ProductGP, ...]:
@@ -191,13 +193,15 @@ def _fitted(p: Prepared) -> Prepared:
     if p.n > FIT_TRIALS:
         rows = np.random.default_rng(0).permutation(p.n)[: min(p.n, USED_TRIALS)]
         notes.append(
-            f"The surrogate's hyperparameters were fitted to {FIT_TRIALS} and its predictions to {len(rows)} of {p.n} trials, drawn at random."
+            f"Of {p.n} trials, drawn at random, {FIT_TRIALS} set the surrogate's hyperparameters and the evidence, "
+            f"and {'all' if len(rows) == p.n else len(rows)} its predictions."
         )
     else:
         rows = np.arange(p.n)
     if p.crowded:
         notes.append(
-            "The trials crowd in parts of the space, as an optimiser's do: intervals are widened, and where few trials lie the surrogate's guess stands in."
+            "The trials crowd in parts of the space, as an optimiser's do: intervals are widened, "
+            "and where few trials lie the surrogate's guess stands in."
         )
     categorical = np.array([k == "categorical" for k in p.space.kinds])
     z = p.scale.standard(p.v)
@@ -214,13 +218,16 @@ def _fitted(p: Prepared) -> Prepared:
 
 
 def _descendants(space: Space, j: int) -> list[int]:
-    """Columns that exist only depending on column j, directly or not. Without j they would always or never exist."""
-    found = {space.names[j]}
-    for name in space.names:  # parents stand before children
-        when = space.parameters[name].when
-        if when is not None and found & set(when.parents):
-            found.add(name)
-    return [i for i, name in enumerate(space.names) if name in found and i != j]
+    """Columns whose existence depends on column j, directly or not: seen by moving j alone at 64 points.
+
+    Without j they would always or never exist, so evidence for j is evidence for the switch too.
+    """
+    if not space.is_conditional:
+        return []
+    base = np.repeat(sobol_points(64, space.d, 5)[None], 9, axis=0)
+    base[:, :, j] = (np.arange(9)[:, None] + 0.5) / 9
+    exists = space.active(base.reshape(-1, space.d)).reshape(9, 64, space.d)
+    return [int(i) for i in np.flatnonzero((exists != exists[0]).any(axis=(0, 1))) if i != j]
 
 
 def _with(gp: ProductGP, x: FloatArray, y: FloatArray) -> ProductGP:
@@ -270,7 +277,7 @@ def _is_crowded(space: Space, x: FloatArray) -> bool:
         if len(u) >= 10 and space.n_levels[j] != 1:
             total += _von_mises(_spread_ties(space, j, u))
             columns += 1
-    return total > columns / 6.0 + 4.0 * np.sqrt(columns / 45.0) + 0.3
+    return total > columns / 6.0 + 4.0 * math.sqrt(columns / 45.0) + 0.3
 
 
 def _spread_ties(space: Space, j: int, u: FloatArray) -> FloatArray:

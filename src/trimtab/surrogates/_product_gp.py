@@ -85,7 +85,7 @@ class ProductGP:
         slope = (
             -(math.sqrt(5.0) / self.length[j]) * self.share[j] * np.sign(distance) * s * (1.0 + s) / 3.0 * np.exp(-s)
         )
-        return np.nan_to_num(slope, nan=0.0)
+        return np.where(np.isnan(slope), 0.0, slope)
 
     def slope_variance(self, j: int) -> float:
         """Prior variance of the derivative of f along a numeric column."""
@@ -110,7 +110,7 @@ class ProductGP:
         """Lower Cholesky factor of C (n, n)."""
         c = self.kernel(self.x, self.x)
         c[np.diag_indices_from(c)] += self.noise + 1e-10 * self.sigma2
-        return np.linalg.cholesky(c)
+        return np.asarray(np.linalg.cholesky(c), dtype=np.float64)
 
     @cached_property
     def whitened(self) -> FloatArray:
@@ -300,7 +300,7 @@ class _Task:
         """Theta of a fitted process: the inverse of `unpack`."""
         share = np.log(gp.share) - np.log1p(-gp.share)
         head = [math.log(gp.sigma2), math.log(max(gp.noise - NOISE_FLOOR, 1e-9))]
-        return np.clip(np.concatenate([head, share, np.log(gp.length[self.numeric])]), *self.bounds)
+        return np.asarray(np.clip(np.concatenate([head, share, np.log(gp.length[self.numeric])]), *self.bounds))
 
     def prior_loss(self, theta: FloatArray, group: Sequence[int]) -> float:
         """What the prior says on the columns of `group`; the loss without it is what the trials alone say for them."""
@@ -429,7 +429,7 @@ def _whitening(task: _Task, best: FloatArray) -> FloatArray:
         hessian[i] = (task.loss(shifted)[1] - base) / (0.05 * sd[i])
     scaled = 0.5 * (hessian + hessian.T) * sd[:, None] * sd[None, :]  # identity where only the prior speaks
     values, vectors = np.linalg.eigh(scaled)
-    return sd[:, None] * vectors / np.sqrt(np.maximum(values, 1.0))
+    return np.asarray(sd[:, None] * vectors / np.sqrt(np.maximum(values, 1.0)))
 
 
 def _solve(lower: FloatArray, b: FloatArray, *, transposed: bool = False) -> FloatArray:
