@@ -12,11 +12,9 @@ import queue
 import threading
 import time
 import traceback
-from types import TracebackType
-from typing import Self
 
 from trimtab.errors import StudyError, TrimtabError
-from trimtab.executors import Objective, Outcome
+from trimtab.executors import Objective, Outcome, StoppedAtExit
 from trimtab.records import Channel, Trial
 
 __all__ = ["Threads"]
@@ -24,7 +22,7 @@ __all__ = ["Threads"]
 _STOP = 10.0  # seconds in which a program must have ended after `stop`; it gets SIGKILL after 3
 
 
-class Threads:
+class Threads(StoppedAtExit):
     """See `trimtab.executors.Executor`. The objective must return a float, and watch trial.should_stop()."""
 
     def __init__(self, capacity: int) -> None:
@@ -84,14 +82,6 @@ class Threads:
             names = tuple(f"{c.__module__}.{c.__qualname__}" for c in type(error).__mro__)
             outcome = Outcome(trial.number, None, time.perf_counter() - begun, text, error, names)
         self._outcomes.put(outcome)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
-    ) -> None:
-        self.stop()
 
 
 class _Stop:

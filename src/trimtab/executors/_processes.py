@@ -10,12 +10,11 @@ from __future__ import annotations
 import pickle
 import time
 from multiprocessing import connection
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from trimtab.errors import InputError, StudyError, WorkerError
 from trimtab.executors._process import Process, threads_per_worker
-from trimtab.executors._protocol import Objective, Outcome
+from trimtab.executors._protocol import Objective, Outcome, StoppedAtExit
 from trimtab.records import Channel, Trial
 
 __all__ = ["Processes"]
@@ -25,7 +24,7 @@ _GRACE = 1.0  # seconds between "please end" and kill
 _STARTS = 3  # deaths in a row before the objective begins, after which starting another is hopeless
 
 
-class Processes:
+class Processes(StoppedAtExit):
     """workers: how many processes; they start when the first trials come.
 
     threads: of each one's linear algebra; None: the cores divided by the workers. OMP_NUM_THREADS, if set, wins.
@@ -90,14 +89,6 @@ class Processes:
             worker.reap(max(0.0, deadline - time.monotonic()))
         self._objective = self._channel = None
         return given_up
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
-    ) -> None:
-        self.stop()
 
     @property
     def _busy(self) -> list[Process]:

@@ -9,7 +9,7 @@ from typing import Protocol, Self, runtime_checkable
 
 from trimtab.records import Channel, Trial
 
-__all__ = ["Executor", "Objective", "Outcome"]
+__all__ = ["Executor", "Objective", "Outcome", "StoppedAtExit"]
 
 Objective = Callable[[Trial], object]
 
@@ -69,3 +69,18 @@ class Executor(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
     ) -> None: ...
+
+
+class StoppedAtExit:
+    """The `with` statement of an executor: its end stops it."""
+
+    def stop(self) -> list[int]:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        self.stop()

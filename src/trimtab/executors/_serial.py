@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
 from trimtab.errors import StudyError
 from trimtab.executors._evaluate import evaluate
 from trimtab.executors._interrupts import Interrupts
-from trimtab.executors._protocol import Objective, Outcome
+from trimtab.executors._protocol import Objective, Outcome, StoppedAtExit
 from trimtab.records import Channel, Trial
 
 __all__ = ["Serial"]
 
 
-class Serial:
+class Serial(StoppedAtExit):
     """No process, no thread: a debugger and Ctrl-C work as in any loop."""
 
     capacity = 1
@@ -55,11 +52,3 @@ class Serial:
         given_up = [] if self._trial is None else [self._trial.number]
         self._trial = self._objective = self._channel = None
         return given_up
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
-    ) -> None:
-        self.stop()

@@ -19,15 +19,14 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from trimtab import samplers
 from trimtab._version import __version__
 from trimtab.errors import Conflict, InputError, MissingExtra
-from trimtab.executors import Interrupts, Outcome
+from trimtab.executors import Interrupts, Outcome, StoppedAtExit
 from trimtab.records import Channel, Event, Opened, Trial
 from trimtab.space import Space
 from trimtab.storage import Memory, Storage, open_storage
@@ -245,7 +244,7 @@ class _SameSplits:
         return self._splits
 
 
-class _Folds:
+class _Folds(StoppedAtExit):
     """An executor whose evaluation is scikit-learn's cross-validation of a batch of candidates.
 
     A row is what scikit-learn knows about one fit: test_scores (a number, or one a metric), fit_time, score_time,
@@ -340,14 +339,6 @@ class _Folds:
         if not isinstance(scores, dict):
             return float(scores)
         return float(scores[next(iter(scores)) if self._metric is None else self._metric])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
-    ) -> None:
-        self.stop()
 
 
 @dataclass(frozen=True)
