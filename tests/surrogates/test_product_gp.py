@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import multivariate_normal
 
 from trimtab.surrogates import ProductGP, evidence_of_columns, fit_product_gp
-from trimtab.surrogates._product_gp import _Task
+from trimtab.surrogates._product_fit import _Task
 
 CATEGORICAL = np.array([False, True, False])
 

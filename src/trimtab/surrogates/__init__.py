@@ -3,7 +3,8 @@
 from trimtab.surrogates._columns import Columns
 from trimtab.surrogates._gp import GaussianProcess, fit_gp
 from trimtab.surrogates._parzen import Axis, Parzen
-from trimtab.surrogates._product_gp import ProductFit, ProductGP, evidence_of_columns, fit_product_gp
+from trimtab.surrogates._product_fit import ProductFit, evidence_of_columns, fit_product_gp
+from trimtab.surrogates._product_gp import ProductGP
 
 __all__ = [
     "Axis",
