@@ -22,7 +22,7 @@ def main() -> None:
         sys.exit(__doc__)
     study = tt.Study.load(sys.argv[1])
     figure = tt.plots.sensitivity(study)
-    figure.update_layout(width=960, height=480)
+    figure.update_layout(width=960)
     PICTURES.mkdir(exist_ok=True)
     draw(figure.to_html(include_plotlyjs=True, config={"staticPlot": True}), PICTURES / "sensitivity.png")
 

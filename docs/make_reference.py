@@ -17,6 +17,7 @@ import trimtab.plots
 import trimtab.samplers
 import trimtab.sensitivity
 import trimtab.testing
+from trimtab.space import Parameter
 
 HERE = Path(__file__).resolve().parent
 MODULES = [
@@ -28,6 +29,7 @@ MODULES = [
     trimtab.testing,
     trimtab.errors,
 ]
+USED = ("n_levels",)  # of the parameter classes' attributes; the others are for samplers and storages
 
 
 def main() -> None:
@@ -57,7 +59,7 @@ def _entry(name: str, member: object) -> str:
     lines = [f"### `{name}{_signature(member)}`\n\n{_text(member)}\n"]
     if inspect.isclass(member) and not issubclass(member, Exception):
         for key, value in sorted(vars(member).items()):
-            if key.startswith("_"):
+            if key.startswith("_") or (issubclass(member, Parameter) and key not in USED):
                 continue
             if isinstance(value, property):
                 lines.append(f"- **`.{key}`** — {_first(value)}")

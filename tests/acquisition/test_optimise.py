@@ -126,3 +126,21 @@ def test_perturbations_are_near_and_feasible_and_wake_columns():
     assert_allclose(MIXED.snap(x), x)
     assert np.median(np.abs(x[:, 0] - 0.5)) < 0.1
     assert 0.0 < np.mean(~np.isnan(x[:, 4])) < 0.5  # e exists where c became "q"
+
+
+class Peak:
+    """-(u - 0.3)^2 of the only column."""
+
+    def __call__(self, x):
+        return self.gradient(x)[0]
+
+    def gradient(self, x):
+        return -((x[:, 0] - 0.3) ** 2), -2.0 * (x - 0.3)
+
+
+@pytest.mark.parametrize("wide", [Int(0, 2**32 - 1), Int(1, 10**12, log=True), Float(0.0, 1.0, step=1e-9)])
+def test_very_many_levels_are_not_listed(wide):
+    space = Space({"k": wide})
+    x = np.atleast_2d(maximum(Peak(), space))
+    assert_allclose(x, [[0.3]], atol=1e-4)
+    assert_allclose(space.snap(x), x, atol=1e-12)

@@ -46,6 +46,13 @@ def test_every_option_is_explained(name):
     assert all(option.help for option in command.params if isinstance(option, click.Option))
 
 
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_fits_a_terminal_of_80_columns(name):
+    out = CliRunner().invoke(main, [*name.split(), "--help"], terminal_width=80).output
+
+    assert max(map(len, out.splitlines())) <= 80
+
+
 def test_version():
     assert invoke("--version").stdout == f"trimtab {trimtab.__version__}\n"
 

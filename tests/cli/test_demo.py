@@ -75,7 +75,15 @@ def test_it_goes_on_to_the_total_and_then_repeats_the_results(here):
     assert (more["n_trials_before"], more["n_trials"]) == (2, 3)
     assert "All 3 trials of study 'iris-seed-0' are in trimtab-demo.db already" in again.stderr
     assert "Best of 3 trials" in again.stdout
+    assert "trimtab demo --trials 33 --data iris --sampler random    thirty more" in again.stdout
     assert len(Study.load("trimtab-demo.db")) == 3
+
+
+def test_what_to_do_next_goes_on_with_the_same_study(here):
+    demo("--trials", "4", "--storage", "my study.db", "--seed", "3")
+    out = demo("--trials", "2", "--storage", "my study.db", "--seed", "3").stdout
+
+    assert "trimtab demo --trials 34 --data iris --sampler random --seed 3 --storage 'my study.db'    thirty" in out
 
 
 def test_the_same_seed_gives_the_same_result(here):
@@ -105,6 +113,7 @@ def test_json_is_one_document(here):
         (["--report", "."], "is a folder"),
         (["--report", "none/x.html"], "no folder"),
         (["--sampler", "gpp"], "There is no sampler 'gpp'"),
+        (["--sampler", "grid"], "there is no grid. Use auto, gp, tpe, sobol or random"),
         (["--trials", "0"], "0 is not in the range"),
         (["--data", "mnist"], "mnist"),
     ],
@@ -153,7 +162,13 @@ def test_sign_test_against_the_binomial():
 
 @pytest.mark.parametrize(
     ("wins", "losses", "word"),
-    [(0, 0, "the same answers"), (3, 1, "no clear difference"), (12, 1, "better"), (1, 12, "worse")],
+    [
+        (0, 0, "the same answers"),
+        (1, 1, "right on 1 row, only the default on 1: no difference."),
+        (3, 1, "no clear difference"),
+        (12, 1, "better"),
+        (1, 12, "worse"),
+    ],
 )
 def test_a_difference_is_claimed_only_where_there_is_one(wins, losses, word):
     assert word in _judgement(Comparison(100, 0.9, 0.9, wins, losses, _sign_test(wins, losses)))

@@ -260,6 +260,22 @@ class Verdicts:
         return ("A remark.",)
 
 
+class Wide(Verdicts):
+    def shown(self):
+        row = {"parameter": "learning_rate_init", **{f"column {k}": "0.123 [0.1, 0.2]" for k in range(5)}}
+        return [{**row, "verdict": "matters: because"}]
+
+
+def test_where_the_table_alone_is_too_wide_verdicts_stand_below_and_names_stay_whole(monkeypatch, capsys):
+    monkeypatch.setattr(_output, "_width", lambda: 80)
+    _output.print_result(Wide())
+    out = capsys.readouterr().out
+
+    assert max(map(len, out.splitlines())) <= 80
+    assert "  learning_rate_init   0.123" in out
+    assert "  learning_rate_init matters: because\n" in out
+
+
 @pytest.mark.parametrize(("width", "own_line"), [(80, True), (400, False)])
 def test_on_a_narrow_terminal_reasons_stand_below_the_table(monkeypatch, capsys, width, own_line):
     monkeypatch.setattr(_output, "_width", lambda: width)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,6 +43,14 @@ def test_figures_of_results_say_in_their_title_what_is_seen(draw, make):
     assert figure.layout.title.text.replace("<br>", " ") == caption
     assert any(name in caption for name in ("lr", "units", "layers"))
     assert len(figure.data) >= 1
+
+
+def test_shares_and_slopes_name_what_they_are_of():
+    for make, draw, said in (
+        (made_up.sensitivity, plots.sensitivity, "share of the variance of the objective's logarithm"),
+        (made_up.gradient, plots.gradient, "change of the objective's logarithm"),
+    ):
+        assert draw(replace(make(), scale="log")).layout.xaxis.title.text == said
 
 
 @pytest.mark.parametrize(

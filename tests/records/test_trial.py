@@ -54,7 +54,7 @@ def test_a_trial_reports_to_its_channel() -> None:
 
     assert channel.heard == [(3, 1.0, 0.25), (3, 2.0, 0.5)]
     assert trial.should_stop()
-    with pytest.raises(ObjectiveError, match=r"value= of report\(\) must return one real number, got 'high'"):
+    with pytest.raises(ObjectiveError, match=r"value= of report\(\) must be one real number, got 'high'"):
         trial.report("high", step=3)  # type: ignore[arg-type]
     with pytest.raises(ObjectiveError, match=r"step= of report\(\)"):
         trial.report(0.5, step=None)  # type: ignore[arg-type]

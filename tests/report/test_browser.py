@@ -8,6 +8,7 @@ import pytest
 from tests.report.test_write import HOSTILE, mixed, study
 
 from trimtab import Float
+from trimtab.plots._style import figure
 from trimtab.report import write_report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -55,6 +56,28 @@ def test_every_figure_is_drawn_and_the_page_never_scrolls_sideways(opened, tmp_p
     assert min(drawn) >= 1
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert said == []
+
+
+def test_on_a_narrow_screen_verdicts_are_in_sight(opened, tmp_path):
+    page, _ = opened(write_report(mixed(), tmp_path / "report.html"), 400)
+
+    right = page.evaluate("[...document.querySelectorAll('.verdict')].map(v => v.getBoundingClientRect().right)")
+    assert right
+    assert max(right) <= 400
+    shown = page.evaluate("getComputedStyle(document.querySelector('td:has(.verdict)'), '::before').content")
+    assert shown == '"verdict"'
+
+
+def test_the_title_of_a_figure_is_not_cut_off(browser, tmp_path):
+    page = browser.new_page()
+    for words in ("short", "a title of two lines " * 7):
+        figure([], words, height=200).update_layout(width=960).write_html(tmp_path / "figure.html")
+        page.goto((tmp_path / "figure.html").as_uri())
+        page.wait_for_selector(".gtitle")
+        get = "s => document.querySelector(s).getBoundingClientRect().toJSON()"
+        title, whole = page.evaluate(get, ".gtitle"), page.evaluate(get, ".plotly-graph-div")
+        assert title["top"] >= whole["top"] + 8
+    page.close()
 
 
 def test_hostile_names_do_not_run(opened, tmp_path):

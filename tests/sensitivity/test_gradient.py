@@ -107,6 +107,8 @@ def test_choices_have_no_slope_and_inactive_knobs_only_an_average(seed=7):
     assert_allclose(g.mean[j], 2.0, atol=0.2)
     assert g.values[j] is None
     assert "inactive here" in g.verdicts["momentum"]
+    assert (g.shown()[j]["slope here"], g.shown()[j]["own unit"]) == ("-", "-")
+    assert "`" not in "".join(g.remarks())
     assert_allclose((g.slope * g.per_unit)[g.parameters.index("k")], 0.25, atol=0.08)
 
 

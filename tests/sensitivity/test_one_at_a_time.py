@@ -106,6 +106,8 @@ def test_choices_and_integers(seed=8):
     rows = result.to_pandas().set_index("parameter")
     assert (rows.loc["layers", "tolerance_low"], rows.loc["layers", "tolerance_high"]) == (2, 4)
     assert rows.loc["act", "tolerance"] == "relu, tanh"
+    assert result.verdicts["act"].endswith("; keep one of relu, tanh")
+    assert result.verdicts["layers"].endswith("; keep it within 2 ... 4")
 
 
 def test_inactive_knobs_are_left_out_and_a_parent_switches_them_on(seed=9):
@@ -114,6 +116,7 @@ def test_inactive_knobs_are_left_out_and_a_parent_switches_them_on(seed=9):
     result = one_at_a_time(t, at={"solver": "adam"})
 
     assert result.parameters == ("solver",)
+    assert result.verdicts["solver"].endswith("; keep adam")
     assert_allclose(result.curves[0].effect, [0.0, 2.0], atol=0.1)  # 1 and momentum in the middle of its range
 
 
@@ -122,6 +125,8 @@ def test_effects_on_a_log_scale_and_epsilon_in_objective_units(seed=10):
     result = one_at_a_time(t, at=CENTRE, scale="log", epsilon=np.e - 1)
 
     assert result.scale == "log"
+    factor = f"by a factor of {np.exp(result.effect[0]):.3g} [{np.exp(result.effect_low[0]):.3g}, "
+    assert factor in result.verdicts["lr"]  # a change of 12 means little to people, one by a factor of 160,000 does
     half = 3 * np.sqrt(1 / 48)  # decades until the logarithm has risen by 1
     assert_allclose(np.log10(result.tolerance[0]), [-2.5 - half, -2.5 + half], atol=0.15)
     assert_allclose(result.curves[0].objective[result.curves[0].here], 1.0, rtol=0.2)
@@ -145,6 +150,7 @@ def test_too_little_data(n):
     assert np.isnan(result.effect).all()
     assert len(result.to_pandas()) == 3
     assert "too little data" in str(result)
+    assert "nan" not in str(result)
     json.dumps(result.to_dict(), allow_nan=False)
 
 
@@ -157,3 +163,29 @@ def test_bad_arguments_are_named():
         one_at_a_time(t, points=2)
     with pytest.raises(SpaceError, match="lr"):
         one_at_a_time(t, at={"lr": 5.0, "width": 5.0, "dead": 0.5})
+
+
+def test_an_optimisers_crowd_makes_no_heavy_tail():
+    """Twenty of thirty trials within 0.01 of the optimum: the far ones are no outliers, and the tolerance is right."""
+    space, rng = Space({"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}), np.random.default_rng(0)
+    x = space.snap(np.concatenate([rng.random((10, 2)), [0.3, 0.6] + 0.01 * rng.standard_normal((20, 2))]))
+    result = one_at_a_time(TrialTable.of(space, x, np.sum((x - [0.3, 0.6]) ** 2, axis=1) - 1.0), epsilon=0.01)
+    assert result.scale == "raw"
+    assert_allclose(result.tolerance, [[0.2, 0.4], [0.5, 0.7]], atol=0.03)
+
+
+@pytest.mark.parametrize("seed", range(20, 32))
+def test_intervals_of_a_dead_knob_hold_no_effect(seed):
+    """Where the verdict says "dead", no bar and no band may say that it moves the objective."""
+    result = one_at_a_time(table(SPACE, bowl, 40, seed, noise=0.1), at=CENTRE)
+
+    assert result.verdicts["dead"].startswith("cannot be told")
+
+    for name, curve in zip(result.parameters, result.curves, strict=True):
+        if result.verdicts[name].startswith("cannot be told"):
+            j = result.parameters.index(name)
+            assert np.all(curve.low <= 0)
+            assert np.all(curve.high >= 0)
+            assert result.down_low[j] <= 0 <= result.down_high[j]
+            assert result.up_low[j] <= 0 <= result.up_high[j]
+            assert result.effect_low[j] == 0

@@ -270,6 +270,13 @@ def test_bad_arguments_name_the_valid_ones():
         sobol([1, 2, 3])
 
 
+def test_an_empty_study_says_nothing_about_its_objective():
+    result = sobol(TrialTable.of(Space({"x": Float(0, 1)}), np.empty((0, 1)), np.empty(0), "minimize"))
+
+    assert result.verdicts["x"] == "too little data: 0 finished trials, at least 8 are needed for 1 knob"
+    assert "tail" not in "".join(result.remarks())
+
+
 def test_tables_for_people_and_machines(seed=13):
     space = Space({"<b>": Float(0, 1), "k": Int(1, 3)})
     s = sobol(table(space, lambda x: x[:, 0] + x[:, 1], 40, seed, noise=0.05))
@@ -293,3 +300,10 @@ def test_a_missing_pandas_names_the_command(monkeypatch):
 
     with pytest.raises(MissingExtra, match=r"trimtab\[pandas\]"):
         s.to_pandas()
+
+
+def test_local_scope_of_a_knob_with_very_many_values():
+    space = Space({"seed": Int(0, 2**32 - 1), "x": Float(0.0, 1.0)})
+    x = space.sample(20, np.random.default_rng(0))
+    here = sobol(TrialTable.of(space, x, (x[:, 1] - 0.5) ** 2), scope="local")
+    assert here.parameters == ("seed", "x")

@@ -151,3 +151,21 @@ def test_functions_come_back_by_name_only() -> None:
     x = again.sample(100, np.random.default_rng(0))
     assert {row["n"] for row in again.decode(x)} == set(range(2, 9))
     assert all(row["lr"] < 0.05 for row in again.decode(x))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"k": Constant("other")}, "'k' is the constant other, but stored trials had the constant 1"),
+        ({"new": Constant("other")}, "'new' is the constant other, but stored trials did not have it"),
+        ({"k": Constant(1, when={"solver": "sgd"})}, "'k' is gone, but stored trials had the constant 1"),
+    ],
+)
+def test_trials_keep_the_constants_that_they_had(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        Space({**OLD, **change}).check_stored(stored(), Space(OLD))
+
+
+def test_a_constant_of_a_new_choice_is_fine() -> None:
+    change = {"solver": Categorical(["adam", "sgd", "rms"]), "new": Constant(len, when={"solver": "rms"})}
+    Space({**OLD, **change}).check_stored(stored(), Space(OLD))

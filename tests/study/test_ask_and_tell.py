@@ -325,3 +325,13 @@ def test_any_text_is_a_name():
     s.optimize(lambda trial: trial["a b"], 12, progress=False)
     assert list(s.best) == names
     assert "12 trials" in repr(s)
+
+
+def test_a_told_value_that_is_no_number_is_named_as_such():
+    s = study()
+    with pytest.raises(
+        ObjectiveError, match=r"Trial 0: value= of tell\(\) must be one real number, got None .* Give one"
+    ):
+        s.tell(s.ask())
+    with pytest.raises(ObjectiveError, match=r"value= of add_trial\(\) must be one real number, got 'x'"):
+        s.add_trial(s.trials[0].params, "x")

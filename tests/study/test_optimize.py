@@ -194,3 +194,22 @@ def test_what_was_interrupted_is_not_evaluated_again_at_once():
         study.optimize(interrupted, 3, executor=inline, progress=False)
     assert inline.waits == 1
     assert [t.state for t in study.trials] == ["created"]
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"catch": "ValueError"}, r"catch must be an exception class or a tuple of them, .* got 'ValueError'"),
+        ({"catch": (ValueError, 3)}, "catch must be"),
+        (
+            {"callbacks": print},
+            r"callbacks must be a list of functions of \(study, trial\), got <built-in function print>",
+        ),
+        ({"callbacks": [3]}, r"callbacks must be a list of functions .* got \[3\]"),
+    ],
+)
+def test_a_wrong_argument_is_refused_before_the_first_trial(keywords, message):
+    study = tt.Study(SPACE, sampler="random", seed=0)
+    with pytest.raises(InputError, match=message):
+        study.optimize(bowl, 2, progress=False, **keywords)
+    assert len(study) == 0

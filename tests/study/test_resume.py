@@ -256,3 +256,26 @@ def test_a_file_that_is_missing_or_foreign_cannot_be_loaded(tmp_path):
     with pytest.raises(tt.errors.StorageError, match="no SQLite file"):
         tt.Study.load(tmp_path / "text.db")
     assert not (tmp_path / "none.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"epochs": 100}, r"'epochs' is the constant 100, but stored trials had the constant 10\."),
+        ({}, r"'epochs' is gone, but stored trials had the constant 10\."),
+        ({"epochs": 10, "seed": 1}, r"'seed' is the constant 1, but stored trials did not have it\."),
+        ({"epochs": tt.Constant(10, when={"c": "b"})}, r"'epochs' is gone, but stored trials had the constant 10\."),
+    ],
+)
+def test_constants_that_stored_trials_did_not_have_are_refused(tmp_path, changed, message):
+    path, space = tmp_path / "x.db", {"x": tt.Float(0.0, 1.0), "c": ["a", "b"]}
+    opened(path, {**space, "epochs": 1}).close()  # nothing was tried yet
+    study = opened(path, {**space, "epochs": 10})
+    study.add_trial({"x": 0.5, "c": "a"}, 1.0)
+    study.close()
+    with pytest.raises(SpaceError, match=f"cannot go on with this space.*{message} Use another study name"):
+        opened(path, {**space, **changed})
+    wider = opened(
+        path, {"x": tt.Float(0.0, 2.0), "c": ["a", "b", "d"], "epochs": 10, "new": tt.Constant(len, when={"c": "d"})}
+    )
+    assert wider.best.params == {"x": 0.5, "c": "a", "epochs": 10}

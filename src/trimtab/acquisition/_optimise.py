@@ -27,6 +27,7 @@ N_STARTS = 6
 ROUNDS = 2  # gradient and local search in turns
 FLIPS = 8  # single changes a start may make in one round
 ALL_LEVELS = 16  # up to here every level of a discrete column is tried, beyond steps of 1, 2, 4, ...
+LISTED_LEVELS = 10_000  # of a discrete column; more are not listed: an Int may have 2**50
 SHORTER = (1.0, 0.5, 0.25, 0.1)  # shares of a gradient move, until it is feasible
 
 
@@ -171,6 +172,11 @@ def _neighbours(space: Space, x: FloatArray, rows: list[int], rng: np.random.Gen
 
 
 def _other_levels(space: Space, j: int, u: float) -> FloatArray:
+    """Other values of column j, all or at distances that double. Of very many levels only places: `snap` finds them."""
+    if space.n_levels[j] > LISTED_LEVELS:
+        share = 2.0 ** -np.arange(1, int(np.log2(space.n_levels[j])) + 1)
+        places: FloatArray = np.concatenate([u - share, u + share])
+        return places[(places >= 0.0) & (places <= 1.0)]
     levels = space.levels(j)
     here = int(np.argmin(np.abs(levels - u)))
     if len(levels) <= ALL_LEVELS or space.kinds[j] == "categorical":

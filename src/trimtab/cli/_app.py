@@ -23,7 +23,7 @@ from trimtab.errors import InputError, TrimtabError
 __all__ = ["main"]
 
 _COMMANDS = {  # in the order of a first day with trimtab; each in cli/_<name>.py as `<name>`
-    "demo": "Tune a real neural network now: about a minute, nothing to write.",
+    "demo": "Tune a real neural network now: about a minute, no code needed.",
     "doctor": "What works here: versions, file system, optional parts.",
     "run": "Tune your own program or function, as a settings file says.",
     "show": "How a study stands: trials, best, failures and their reasons.",

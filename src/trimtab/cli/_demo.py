@@ -83,6 +83,10 @@ def demo(
       trimtab demo --data wine --sampler tpe --seed 1
     """
     _check_report(Path(report))
+    if sampler == "grid":
+        raise InputError(
+            "The demo's hyperparameters are continuous, so there is no grid. Use auto, gp, tpe, sobol or random."
+        )
     begun = time.monotonic()
     study, before = _search(data, trials, sampler, workers, seed, storage)
     if not study.table.finished.n:
@@ -113,7 +117,8 @@ def demo(
         return
     _print_best(study, data, seed, comparison)
     print_result(sensitivity)
-    _print_end(study, data, trials, storage, report, seed, time.monotonic() - begun)
+    more = {"data": data, "sampler": sampler, "workers": workers, "seed": seed, "storage": storage, "report": report}
+    _print_end(study, max(trials, before) + 30, more, time.monotonic() - begun)
 
 
 def _search(data: str, trials: int, sampler: str, workers: int, seed: int, storage: str) -> tuple[Study, int]:
@@ -172,8 +177,11 @@ def _judgement(c: Comparison) -> str:
     """What the comparison shows, and what it does not."""
     if c.only_tuned == c.only_default == 0:
         return "Both give the same answers."
-    split = f"Only the tuned one is right on {c.only_tuned} rows, only the default on {c.only_default}"
-    chance = f"chance alone splits them so unevenly {100 * c.p_value:.0f} % of the time"
+    rows = f"{c.only_tuned} row{'s' * (c.only_tuned != 1)}"
+    split = f"Only the tuned one is right on {rows}, only the default on {c.only_default}"
+    if c.only_tuned == c.only_default:
+        return f"{split}: no difference."
+    chance = f"chance alone would split them at least so unevenly {100 * c.p_value:.0f} % of the time"
     if c.p_value > 0.05:
         return f"{split}: no clear difference ({chance})."
     verdict = "better" if c.only_tuned > c.only_default else "worse"
@@ -196,19 +204,17 @@ def _call(name: str, arguments: Sequence[str], indent: int, width: int = 76) -> 
     return [*lines, f"{' ' * indent})"]
 
 
-def _print_end(study: Study, data: str, trials: int, storage: str, report: str, seed: int, took: float) -> None:
+def _print_end(study: Study, total: int, options: Mapping[str, object], took: float) -> None:
+    """What was written, and what to do next. total: for --trials; options: of this call, by name."""
     print_failures(study.trials, most=2)
-    more = [
-        f"--trials {trials + 30}",
-        *([f"--data {data}"] if data != "digits" else []),
-        *([f"--seed {seed}"] if seed else []),
-    ]
-    file = shlex.quote(clean(storage))
+    default = {p.name: p.default for p in demo.params}
+    given = "".join(f" --{k} {shlex.quote(clean(v))}" for k, v in options.items() if v != default[k])
+    file = shlex.quote(clean(options["storage"]))
     name = f" --name {study.name}" if len(study.storage.names()) > 1 else ""
     say()
-    say(f"Done in {seconds(took)}. The report is in {clean(report)}: open it in a browser.", bold=True)
+    say(f"Done in {seconds(took)}. The report is in {clean(options['report'])}: open it in a browser.", bold=True)
     say("Go on with:")
-    say(f"  trimtab demo {' '.join(more)}    thirty more trials")
+    say(f"  trimtab demo --trials {total}{given}    thirty more trials")
     say(f"  trimtab show {file}{name}    all trials")
     say(f"  trimtab sensitivity {file}{name} --kind one-at-a-time")
     say("      how far each knob may move before the error grows")

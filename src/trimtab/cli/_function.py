@@ -39,7 +39,7 @@ class Function:
         except ModuleNotFoundError as error:
             if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
                 raise InputError(f"The module {module_name!r} of the objective cannot be imported: {error}.") from error
-            where = ", ".join(self.folders) or "the usual places"
+            where = ", ".join(dict.fromkeys(self.folders)) or "the usual places"
             raise InputError(
                 f"There is no module {module_name!r} for the objective. It was looked for in {where}, and where "
                 f"Python looks."

@@ -1,8 +1,7 @@
 """What the commands print: texts and tables for people, one JSON document for programs.
 
 Names and messages come from files that anybody may have written: `clean` shows their control characters instead of
-obeying them,
-and nothing of them is read as markup.
+obeying them, and nothing of them is read as markup.
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ __all__ = [
     "value_text",
 ]
 
+_SHORT_NAME = 24  # characters; a hyperparameter's name up to this length is never broken
 _PIPE_WIDTH = 10_000  # where nobody looks at a screen, nothing is wrapped or cut
 
 
@@ -44,7 +44,8 @@ def say(text: str = "", *, bold: bool = False) -> None:
 
 def note(text: str) -> None:
     """A line on standard error: progress and remarks, which are no result."""
-    click.echo(text, err=True)
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else _PIPE_WIDTH
+    click.echo(click.wrap_text(text, width), err=True)
 
 
 def clean(text: object) -> str:
@@ -119,7 +120,8 @@ def print_table(
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
     for name in columns:
         justify: Literal["left", "right"] = "right" if name in right else "left"
-        table.add_column(Text(clean(name)), justify=justify, overflow="fold")
+        whole = name == "parameter" and max((len(clean(row[0])) for row in rows), default=0) <= _SHORT_NAME
+        table.add_column(Text(clean(name)), justify=justify, overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(Text(clean(cell)) for cell in row))
     console = Console(file=sys.stdout, width=_width(), highlight=False, markup=False, emoji=False)
@@ -139,16 +141,26 @@ def say_wrapped(text: str, *, indent: int = 0, bold: bool = False) -> None:
 
 
 def print_result(result: Result) -> None:
-    """An analysis: title, table, remarks. Where it is narrow, the reasons of the verdicts stand below the table."""
+    """An analysis: title, table, remarks. Where it is narrow, the reasons of the verdicts stand below the table, and
+    where that is not enough, the verdicts themselves."""
     say_wrapped(clean(result.title()), bold=True)
     rows = result.shown()
     columns = list(rows[0]) if rows else result.columns()
-    widths = [max(len(c), *(len(clean(row[c])) for row in rows)) for c in columns] if rows else []
-    reasons: list[str] = []
-    if columns[-1] == "verdict" and sum(widths) + 3 * len(widths) > _width():
+    below: list[str] = []
+    if columns[-1] == "verdict" and not _fits(columns, rows):
         verdicts = [row["verdict"].partition(": ") for row in rows]
-        reasons = [f"{row[columns[0]]}: {reason}" for row, (_, _, reason) in zip(rows, verdicts, strict=True) if reason]
-        rows = [{**row, "verdict": word} for row, (word, _, _) in zip(rows, verdicts, strict=True)]
-    print_table(columns, [list(row.values()) for row in rows])
-    for text in (*reasons, *result.remarks()):
+        below = [f"{row[columns[0]]}: {reason}" for row, (_, _, reason) in zip(rows, verdicts, strict=True) if reason]
+        short = [{**row, "verdict": word} for row, (word, _, _) in zip(rows, verdicts, strict=True)]
+        if not _fits(columns[:-1], rows):
+            below = [f"{row[columns[0]]} {row['verdict']}" for row in rows]
+            columns = columns[:-1]
+        rows = short
+    print_table(columns, [[row[name] for name in columns] for row in rows])
+    for text in (*below, *result.remarks()):
         say_wrapped(clean(text), indent=2)
+
+
+def _fits(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> bool:
+    """Whether the table needs no line break on this terminal."""
+    widths = [max(len(name), *(len(clean(row[name])) for row in rows)) for name in columns] if rows else []
+    return sum(widths) + 3 * len(widths) <= _width()

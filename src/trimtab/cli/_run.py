@@ -94,22 +94,22 @@ def run(
     \b
     STUDY.toml (or .yaml), complete:
       [study]
-      n_trials = 30                 # or timeout = 3600, patience = 20, target = 0.01
-      direction = "minimize"        # or "maximize"
-      sampler = "auto"              # name, seed, storage, workers, retries: all optional
+      n_trials = 30              # or timeout = 3600, patience = 20, target = 0.01
+      direction = "minimize"     # or "maximize"
+      sampler = "auto"           # also name, seed, storage, workers, retries
     \b
       [space]
-      lr         = {type = "float", low = 1e-4, high = 1e-1, log = true}
-      units      = {type = "int", low = 16, high = 256, step = 16}
+      lr         = {type="float", low=1e-4, high=1e-1, log=true}
+      units      = {type="int", low=16, high=256, step=16}
       activation = ["relu", "tanh"]
       solver     = ["adam", "sgd"]
-      momentum   = {type = "float", low = 0.5, high = 0.99, when = {solver = "sgd"}}
+      momentum   = {type="float", low=0.5, high=0.99, when={solver="sgd"}}
       constraints = ["units <= 128 or lr > 1e-3"]
     \b
       [objective]
       command = ["python", "train.py", "--lr", "{lr}", "--units", "{units}"]
-      value = "loss"                # key of the result; "value" if left out
-      timeout = 600                 # seconds for one trial
+      value = "loss"             # key of the result; "value" if left out
+      timeout = 600              # seconds for one trial
 
     The program gets its hyperparameters where {name} stands, and all of them as JSON in the environment variable
     TRIMTAB_PARAMS.

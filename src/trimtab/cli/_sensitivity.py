@@ -59,14 +59,16 @@ def sensitivity(
     """Which hyperparameters matter, and how sure that is: computed from the trials of a study, without new ones.
 
     \b
-    --kind global         What share of the objective's variance is each one's own (main), and what share with
-                          those it acts together with (total)? The first thing to ask.
-    --kind gradient       Which way does the objective change as a numeric one grows, here and on average?
-    --kind one-at-a-time  From the best configuration: how far may each one move before the objective gets worse?
+    --kind global         What share of the objective's variance does each
+                          one explain alone (main), and alone or together
+                          with others (total)? The first thing to ask.
+    --kind gradient       Which way does the objective go as a numeric one
+                          grows, at the best configuration and on average?
+    --kind one-at-a-time  From the best configuration: how far may each one
+                          move before the objective gets worse?
 
-    Each number has an interval, each hyperparameter a verdict: "matters", "cannot be told from a dead knob" or "too
-    little data", with the
-    reason.
+    Each number has an interval, each hyperparameter a verdict with its reason: "matters", "cannot be told from a dead
+    knob" (it may have no effect at all) or "too little data".
 
     \b
     Examples:

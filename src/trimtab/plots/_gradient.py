@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trimtab.numerics import FloatArray
-from trimtab.plots._style import BLUE, INK, ORANGE, error_bar, figure, margins, message, shorten, small, text
+from trimtab.plots._style import BLUE, INK, MEASURED, ORANGE, error_bar, figure, margins, message, shorten, small, text
 from trimtab.sensitivity import Gradient
 from trimtab.sensitivity import gradient as analyse
 
@@ -73,7 +73,7 @@ def gradient(source: object, *, most: int = 30) -> Figure:
     ]
     layout = {
         "xaxis": {
-            "title": {"text": f"change of the objective ({data.scale} scale)"},
+            "title": {"text": f"change of {MEASURED[data.scale]}"},
             "zeroline": True,
             "zerolinecolor": INK,
             "zerolinewidth": 1.5,

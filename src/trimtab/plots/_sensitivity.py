@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trimtab.numerics import BoolArray, FloatArray
-from trimtab.plots._style import BLUE, GREY, PALE, error_bar, figure, margins, message, shorten, small, text
+from trimtab.plots._style import BLUE, GREY, MEASURED, PALE, error_bar, figure, margins, message, shorten, small, text
 from trimtab.sensitivity import Sensitivity, sobol
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def sensitivity(source: object, *, most: int = 40) -> Figure:
     layout = {
         "barmode": "overlay",
         "xaxis": {
-            "title": {"text": f"share of variance ({data.scale} scale)"},
+            "title": {"text": f"share of the variance of {MEASURED[data.scale]}"},
             "range": [0, 1],
             "tickformat": ".0%",
         },

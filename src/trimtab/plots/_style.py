@@ -26,6 +26,7 @@ __all__ = [
     "GREY",
     "GRID",
     "INK",
+    "MEASURED",
     "MUTED",
     "ORANGE",
     "PALE",
@@ -48,6 +49,8 @@ INK, MUTED, GREY, PALE, GRID = "#1c2530", "#5b6775", "#a4adb8", "#d5dae1", "#e8e
 BLUES = ((0.0, "#f7f9fc"), (0.15, "#dbe8f5"), (0.5, "#7fb2dc"), (1.0, "#004b7a"))
 SEQUENCE = ("#00204d", "#31446b", "#666970", "#958f78", "#cbba69", "#ffe945")  # cividis, dark is best
 FONT = 'Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
+
+MEASURED = {"raw": "the objective", "log": "the objective's logarithm", "rank": "the objective's ranks"}  # by scale
 
 _LINE = 92  # characters of a title in one line
 
@@ -76,7 +79,8 @@ def figure(
             "text": "<br>".join(text(line, _LINE) for line in lines),
             "y": 1,
             "yref": "container",
-            "pad": {"t": 14},
+            "yanchor": "top",
+            "pad": {"t": 14 if len(lines) == 1 else 27},  # where several lines begin, plotly puts the first one's foot
         },
         "height": height + above,
         "margin": {"l": 20, "r": 24, "t": above, "b": 54},

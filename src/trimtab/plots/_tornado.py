@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trimtab.numerics import FloatArray
-from trimtab.plots._style import BLUE, INK, ORANGE, error_bar, figure, margins, message, shorten, small, text
+from trimtab.plots._style import BLUE, INK, MEASURED, ORANGE, error_bar, figure, margins, message, shorten, small, text
 from trimtab.records import table_of
 from trimtab.sensitivity import OneAtATime, one_at_a_time
 
@@ -126,7 +126,7 @@ def _bars(
 
 
 def _axis(data: TornadoData) -> str:
-    middle = f"change of the objective ({data.scale} scale)"
+    middle = f"change of {MEASURED[data.scale]}"
     if data.direction == "maximize":
         return f"← worse     {middle}     better →"
     return f"← better     {middle}     worse →" if data.direction else middle

@@ -13,9 +13,10 @@ from trimtab.errors import ObjectiveError
 __all__ = ["objective_value"]
 
 
-def objective_value(returned: Any, name: str = "The objective") -> float:
+def objective_value(returned: Any, name: str = "") -> float:
     """The number that the objective returned; NaN and infinities pass (the study counts them as failed).
 
+    name: of the argument that it came by; "" where the objective returned it.
     Accepts real numbers, NumPy scalars and arrays or tensors with one element. Raises ObjectiveError for anything else.
     """
     value = returned
@@ -30,8 +31,10 @@ def objective_value(returned: Any, name: str = "The objective") -> float:
         except OverflowError:  # an int or a fraction beyond 1e308
             return -math.inf if value < 0 else math.inf
     shown = repr(returned)
-    remedy = "Add `return loss` to it." if returned is None else "Give one number, such as the validation loss."
+    who = f"{name} must be" if name else "The objective must return"
+    forgotten = returned is None and not name
+    remedy = "Add `return loss` to it." if forgotten else "Give one number, such as the validation loss."
     raise ObjectiveError(
-        f"{name} must return one real number, got {shown if len(shown) <= 80 else shown[:77] + '...'} "
+        f"{who} one real number, got {shown if len(shown) <= 80 else shown[:77] + '...'} "
         f"({type(returned).__name__}). {remedy}"
     )

@@ -54,7 +54,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], numeric: Sequen
     """A table that scrolls sideways where the screen is narrow. numeric: columns set to the right."""
 
     def cell(name: str, k: int, value: object) -> Markup:
-        return tag(name, value, class_="number") if k in numeric else tag(name, value)
+        label = {"data_label": head[k]} if name == "td" else {}  # stands before the value where columns do not fit
+        return tag(name, value, class_="number", **label) if k in numeric else tag(name, value, **label)
 
     top = tag("tr", *(cell("th", k, name) for k, name in enumerate(head)))
     body = [tag("tr", *(cell("td", k, value) for k, value in enumerate(row))) for row in rows]

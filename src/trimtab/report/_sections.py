@@ -88,13 +88,14 @@ def _tightest(result: OneAtATime) -> list[object]:
     name = result.parameters[j]
     if not result.verdicts[name].startswith("matters"):
         return []
-    keep = "at" if result.curves[j].kind == "categorical" else "within"
-    return [
-        Markup(
-            f"Around the best configuration {_names([name])} needs the most care: "
-            f"keep it {keep} {escape(result.tolerance_text[j])}."
-        )
-    ]
+    tolerated = result.tolerance_text[j]
+    if tolerated in ("any", "whole range"):
+        return []
+    if len(set(result.tolerance[j])) == 1:
+        keep = "keep"
+    else:
+        keep = "keep one of" if result.curves[j].kind == "categorical" else "keep it within"
+    return [Markup(f"Around the best configuration {_names([name])} needs the most care: {keep} {escape(tolerated)}.")]
 
 
 def _names(names: list[str]) -> Markup:

@@ -110,7 +110,7 @@ class Gradient(Result):
                 "at": row["at"],
                 "slope here": interval_text(self.slope[j], self.slope_low[j], self.slope_high[j]),
                 "P(>0)": row["positive"],
-                "own unit": f"{row['own_slope']} {row['unit']}",
+                "own unit": f"{row['own_slope']} {row['unit']}" if math.isfinite(self.slope[j]) else "-",
                 "slope on average": interval_text(self.mean[j], self.mean_low[j], self.mean_high[j]),
                 "verdict": row["verdict"],
             }
@@ -253,26 +253,27 @@ def _verdict(p: Prepared, j: int, positive: float, mean_positive: float, confide
     if not p.varied[j]:
         return f"{TOO_LITTLE}: every finished trial in which it is active has the same value"
     if not p.alive[j]:
-        return f"{DEAD}: the {p.n} trials are told as well without it"
+        return f"{DEAD}: the {p.n} trials are explained as well without it"
     sure = (1 + confidence) / 2
     overall = _direction(mean_positive, sure)
     if np.isnan(positive):
         return f"{MATTERS}: inactive here; over the space {overall}"
     if max(positive, 1 - positive) >= sure:
         return f"{MATTERS}: here {_direction(positive, sure)} (P = {100 * max(positive, 1 - positive):.0f} %)"
-    return f"{MATTERS}: here flat or at a turning point (P(> 0) = {100 * positive:.0f} %); over the space {overall}"
+    return f"{MATTERS}: here the direction is not clear (P(> 0) = {100 * positive:.0f} %); over the space {overall}"
 
 
 def _direction(positive: float, sure: float) -> str:
     if positive >= sure:
         return "larger values raise the objective"
-    return "larger values lower the objective" if 1 - positive >= sure else "it goes both ways"
+    return "larger values lower the objective" if 1 - positive >= sure else "the direction is not clear"
 
 
 def _notes(p: Prepared) -> tuple[str, ...]:
     return (
         *p.notes,
-        f"Slopes are in {p.scale.units}, per step from 0 to 1 of the knob's declared (log) scale; own unit: see `units`.",
+        f"Slopes are in {p.scale.units}, for a move over the knob's whole declared range (on its declared scale). Own unit: the "
+        "same slope for a factor of 10 (per decade), for 1 (per unit), or for the next choice (per level).",
     )
 
 
@@ -283,7 +284,7 @@ def _nothing(p: Prepared, point: FloatArray | None, columns: list[int], confiden
     if p.fit is None:
         reason = too_little(p)
     else:
-        reason = f"{DEAD}: noise alone tells the {p.n} trials as well as all knobs together"
+        reason = f"{DEAD}: noise alone explains the {p.n} trials as well as all knobs together"
     at = {} if point is None else p.space.decode(point[None, :])[0]
     return Gradient(
         parameters=tuple(p.names[j] for j in columns), at=at, values=tuple(at.get(p.names[j]) for j in columns),

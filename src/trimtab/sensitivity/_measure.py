@@ -18,6 +18,7 @@ from trimtab.space import Space
 __all__ = ["Measure", "around", "held", "whole"]
 
 LOCAL = 0.15  # half width of the box around a point, as a share of each knob's declared range
+LISTED_LEVELS = 10_000  # an Int may have 2**50
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ def around(space: Space, point: FloatArray) -> Measure:
         if space.kinds[j] == "categorical" or np.isnan(point[j]):
             continue
         low[j], high[j] = max(0.0, point[j] - LOCAL), min(1.0, point[j] + LOCAL)
-        if space.n_levels[j]:
+        if 0 < space.n_levels[j] <= LISTED_LEVELS:  # of more, the box holds many in any case
             levels = space.levels(j)
             k = int(np.argmin(np.abs(levels - point[j])))
             edges = _cells(levels)

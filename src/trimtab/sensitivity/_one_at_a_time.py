@@ -127,8 +127,9 @@ class OneAtATime(Result):
         return ranges[j][end] if numeric and ranges[j] else None
 
     def title(self) -> str:
+        tolerated = f"an objective worse by {self.epsilon:.3g} is tolerated, " if math.isfinite(self.epsilon) else ""
         return (
-            f"One at a time around the configuration shown: scale {self.scale}, an objective worse by {self.epsilon:.3g} is tolerated, "
+            f"One at a time around the configuration shown: scale {self.scale}, {tolerated}"
             f"{100 * self.confidence:g} % bands, {self.n_used} trials used"
         )
 
@@ -269,6 +270,8 @@ def _look(p: Prepared, line: _Line, middle: float, worse: float, confidence: flo
     ends = [(1 - confidence) / 2, (1 + confidence) / 2]
     mean, drawn = _differences(p, line)
     low, high = np.quantile(drawn, ends, axis=0)
+    if not p.alive[line.j]:  # the trials are explained without the knob: "no effect" belongs to every interval
+        low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
     width = p.scale.width
     values = tuple(p.space.value(line.j, float(u)) for u in line.u)
     curve = Curve(
@@ -369,9 +372,26 @@ def _verdict(p: Prepared, look: _Look) -> str:
     if not p.varied[look.j]:
         return f"{TOO_LITTLE}: every finished trial in which it is active has the same value"
     if not p.alive[look.j]:
-        return f"{DEAD}: the {p.n} trials are told as well without it"
-    stays = "" if look.tolerance_text in ("whole range", "any") else f"; keep it within {look.tolerance_text}"
-    return f"{MATTERS}: from here it can change the objective by {look.effect[0]:.3g} [{look.effect[1]:.3g}, {look.effect[2]:.3g}]{stays}"
+        return f"{DEAD}: the {p.n} trials are explained as well without it"
+    return f"{MATTERS}: from here it can change the objective by {_amount(p, look)}{_stays(p, look)}"
+
+
+def _amount(p: Prepared, look: _Look) -> str:
+    """How much the objective changes along the curve, in words that fit the scale."""
+    if p.scale.name == "log":
+        return f"a factor of {interval_text(*np.exp(np.minimum(look.effect, 700.0)))}"
+    units = " normal scores" if p.scale.name == "rank" else ""
+    return f"{interval_text(*look.effect)}{units}"
+
+
+def _stays(p: Prepared, look: _Look) -> str:
+    """What to do about it: the tolerance as advice; nothing where every value is tolerated."""
+    text = look.tolerance_text
+    if text in ("whole range", "any"):
+        return ""
+    if len(look.tolerance) == 1 or len(set(look.tolerance)) == 1:
+        return f"; keep {text}"
+    return f"; keep it within {text}" if p.space.kinds[look.j] != "categorical" else f"; keep one of {text}"
 
 
 def _notes(p: Prepared) -> tuple[str, ...]:
@@ -390,7 +410,7 @@ def _nothing(p: Prepared, point: FloatArray | None, epsilon: float | None, confi
     if p.fit is None:
         reason = too_little(p)
     else:
-        reason = f"{DEAD}: noise alone tells the {p.n} trials as well as all knobs together"
+        reason = f"{DEAD}: noise alone explains the {p.n} trials as well as all knobs together"
     values = tuple(None if point is None else p.space.value(j, float(point[j])) for j in active)
     return OneAtATime(
         parameters=names, at=at, values=values,

@@ -98,7 +98,9 @@ def plain(value: object) -> object:
 
 
 def interval_text(middle: float, low: float, high: float) -> str:
-    """`0.31 [0.22, 0.43]`, or `- [0, 1]` where there is no estimate."""
+    """`0.31 [0.22, 0.43]`, or `-` where there is no estimate."""
+    if not math.isfinite(middle):
+        return "-"
     return f"{_text(float(middle))} [{_text(float(low))}, {_text(float(high))}]"
 
 

@@ -74,13 +74,18 @@ class Scale:
     @property
     def units(self) -> str:
         """What one unit of the scale is, in words."""
-        return {"raw": "objective units", "log": "natural logarithms of the objective", "rank": "normal scores"}[
-            self.name
-        ]
+        return {
+            "raw": "objective units",
+            "log": "natural logarithms of the objective (0.69 is a factor of 2)",
+            "rank": "normal scores",
+        }[self.name]
 
 
-def choose_scale(name: str, v: FloatArray) -> tuple[str, str]:
-    """The scale to use for values v, and a sentence that says why. InputError for an unknown or impossible one."""
+def choose_scale(name: str, v: FloatArray, judged: FloatArray | None = None) -> tuple[str, str]:
+    """The scale to use for values v, and a sentence that says why. InputError for an unknown or impossible one.
+
+    judged: those of the values that show whether the tail is heavy; None: all.
+    """
     if name not in SCALES:
         raise InputError(f"scale must be one of {', '.join(SCALES)}, got {name!r}.")
     positive = bool(np.all(v > 0))
@@ -90,6 +95,7 @@ def choose_scale(name: str, v: FloatArray) -> tuple[str, str]:
         )
     if name != "auto":
         return name, f"The objective is taken on the {name} scale, as asked."
+    v = v if judged is None else judged
     if not heavy_tail(v):
         return "raw", "The objective is taken as it is (scale raw): it has no heavy tail."
     if positive and not heavy_tail(np.log(v)):

@@ -246,13 +246,10 @@ def _verdict(p: Prepared, j: int, alive: bool, total: FloatArray, confidence: fl
     if not p.varied[j]:
         return f"{TOO_LITTLE}: every finished trial in which it is active has the same value"
     if alive:
-        moves = f"it moves {100 * total[1]:.0f} to {100 * total[2]:.0f} % of the variance ({sure})"
-        return f"{MATTERS}: {moves}, evidence {p.evidence[j]:.1f} nats"
+        return f"{MATTERS}: it moves {100 * total[1]:.0f} to {100 * total[2]:.0f} % of the variance ({sure})"
     if p.evidence[j] > LEAST_EVIDENCE:
         return f"{DEAD}: it moves at most {100 * total[2]:.0f} % of the variance ({sure}), perhaps nothing"
-    return (
-        f"{DEAD}: the {p.n} trials are told as well without it; at most {100 * total[2]:.0f} % of the variance ({sure})"
-    )
+    return f"{DEAD}: the {p.n} trials are explained as well without it; at most {100 * total[2]:.0f} % of the variance ({sure})"
 
 
 def _interactions(names: tuple[str, ...], pair: FloatArray, alive: BoolArray) -> Interactions:
@@ -274,7 +271,7 @@ def _nothing(p: Prepared, scope: str, confidence: float) -> Sensitivity:
     if p.fit is None:
         reason = too_little(p)
     else:
-        reason = f"{DEAD}: noise alone tells the {p.n} trials as well as all knobs together"
+        reason = f"{DEAD}: noise alone explains the {p.n} trials as well as all knobs together"
     return Sensitivity(
         parameters=p.names,
         main=nan, main_low=zero, main_high=one,
@@ -302,9 +299,7 @@ def _notes(p: Prepared, scope: str) -> tuple[str, ...]:
             "A conditional knob counts only where it is active; its parent's share includes switching it on and off."
         )
     if p.space.constrained:
-        notes.append(
-            "Constraints are not applied to the input measure: shares include configurations that the constraints forbid."
-        )
+        notes.append("Constraints are not applied here: shares include configurations that the constraints forbid.")
     if not p.explained and p.fit is not None:
         notes.append(
             "No shares are given: either nothing matters here, or the seed noise hides it. Repeats or more trials would tell."

@@ -34,6 +34,7 @@ FIT_TRIALS = 250  # the fit costs n^3 about 150 times; more trials sharpen hyper
 USED_TRIALS = 500
 FEWEST_TRIALS = 8
 KEPT_FITS = 4
+NEAR = 0.1  # in every coordinate: trials that tell of one place
 # noise alone passes both limits for 0 to 2.5 % of knobs (12 to 100 trials, 2 to 20 knobs)
 LEAST_GAIN, GAIN_A_KNOB = 4.0, 0.4
 LEAST_EVIDENCE = 3.0  # nats: odds of 20 to 1
@@ -72,7 +73,7 @@ class Prepared:
 
     @property
     def explained(self) -> bool:
-        """Whether the trials are told better with the knobs than by noise alone."""
+        """Whether the trials are explained better with the knobs than by noise alone."""
         return self.fit is not None and self.gain > LEAST_GAIN + GAIN_A_KNOB * self.space.d
 
     @property
@@ -148,8 +149,8 @@ def _prepare(table: TrialTable, scale: str) -> Prepared:
     finished = finished.where(np.isfinite(finished.y))
     n_failed = int(np.sum(table.state == FAILED)) + (table.finished.n - finished.n)
     x, v = finished.x, finished.value
-    name, why_scale = choose_scale(scale, v)
-    notes = [why_scale, *_left_out(table, n_failed)]
+    name, why_scale = choose_scale(scale, v, v[_spread_out(space, x)])
+    notes = [*([why_scale] if len(v) else []), *_left_out(table, n_failed)]
     varied = np.array([_distinct(x[:, j]) > 1 for j in range(space.d)])
     crowded = bool(len(v)) and _is_crowded(space, x)
     prepared = Prepared(space, table.sign, x, v, Scale.of(name, v) if len(v) else Scale.of("raw", np.zeros(1)), n_failed, tuple(notes),
@@ -180,7 +181,7 @@ def _why_too_little(p: Prepared) -> str:
     if p.space.d == 0:
         return "the space has no knob that varies"
     if p.n < needed:
-        return f"{p.n} finished trials, at least {needed} are needed for {p.space.d} knobs"
+        return f"{p.n} finished trials, at least {needed} are needed for {p.space.d} knob{'s' * (p.space.d != 1)}"
     if p.scale.width == 0.0:
         return f"all {p.n} finished trials have the same objective"
     if not p.varied.any():
@@ -264,6 +265,20 @@ def _fit(x: FloatArray, z: FloatArray, categorical: BoolArray) -> ProductFit:
 
 def _distinct(column: FloatArray) -> int:
     return len(np.unique(np.round(column[~np.isnan(column)], 9)))
+
+
+def _spread_out(space: Space, x: FloatArray) -> list[int]:
+    """Trials none of which is near an earlier one. Where an optimiser converged one stands for all, so that the many good
+    values there do not make all others look like a heavy tail."""
+    categorical = np.array([k == "categorical" for k in space.kinds])
+    points = np.where(np.isnan(x), 0.5, x)
+    kept: list[int] = []
+    for i in np.unique(np.linspace(0, len(x) - 1, min(len(x), USED_TRIALS)).astype(int)):
+        away = np.abs(points[kept] - points[i])
+        away = np.where(categorical, away > 1e-9, away)
+        if not np.any(away.max(axis=1, initial=0.0) < NEAR):
+            kept.append(int(i))
+    return kept
 
 
 def _is_crowded(space: Space, x: FloatArray) -> bool:

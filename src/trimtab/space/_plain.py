@@ -24,9 +24,10 @@ from trimtab.space._parameter import Parameter
 if TYPE_CHECKING:
     from trimtab.space._columns import Column
 
-__all__ = ["check_stored", "short", "space_from_plain", "space_to_plain"]
+__all__ = ["check_constants", "check_stored", "short", "space_from_plain", "space_to_plain"]
 
 VERSION = 1
+_REMEDY = "Use another study name or storage file to start afresh, or make the old trials valid again."
 
 
 def space_to_plain(columns: Sequence[Column], constraints: Sequence[Constraint]) -> dict[str, Any]:
@@ -212,6 +213,16 @@ def short(parameter: Parameter) -> str:
     return repr(parameter)
 
 
+def check_constants(before: Sequence[Mapping[str, str]], now: Sequence[Mapping[str, str]]) -> None:
+    """Raise SpaceError unless every stored trial has the same constants (labels by name) as `before`."""
+    for old, new in zip(before, now, strict=True):
+        for name in [*old, *new]:
+            if old.get(name) != new.get(name):
+                had = f"had the constant {old[name]}" if name in old else "did not have it"
+                has = f"is the constant {new[name]}" if name in new else "is gone"
+                raise SpaceError(f"The space changed: {name!r} {has}, but stored trials {had}. {_REMEDY}")
+
+
 def check_stored(
     columns: Sequence[Column],
     active: Callable[[FloatArray], BoolArray],
@@ -219,44 +230,43 @@ def check_stored(
     stored: Sequence[Mapping[str, Any]],
 ) -> None:
     """Raise SpaceError unless every stored trial is a configuration of the space whose searched columns these are."""
-    remedy = "Use another study name or storage file to start afresh, or make the old trials valid again."
     known = {c.name for c in columns}
     for row in stored:
         for name in row:
             if name not in known:
                 raise SpaceError(
                     f"The space changed: stored trials have parameter {name!r}, which is not searched any more. "
-                    f"{remedy}"
+                    f"{_REMEDY}"
                 )
     for column in columns:
         values = [row[column.name] for row in stored if column.name in row]
         if values and not column.parameter.fits(values):
             for value in {(type(v), v if isinstance(v, (int, float, str)) else repr(v)): v for v in values}.values():
-                _check_value(column, value, remedy)
+                _check_value(column, value)
     x = restore(stored)
     here, given = active(x), ~np.isnan(x)
     for j, column in enumerate(columns):
         if np.any(here[:, j] & ~given[:, j]):
             raise SpaceError(
                 f"The space changed: parameter {column.name!r} is new or newly active, and stored trials have no "
-                f"value for it. {remedy}"
+                f"value for it. {_REMEDY}"
             )
         if np.any(given[:, j] & ~here[:, j]):
             raise SpaceError(
-                f"The space changed: parameter {column.name!r} is inactive where stored trials have a value. {remedy}"
+                f"The space changed: parameter {column.name!r} is inactive where stored trials have a value. {_REMEDY}"
             )
 
 
-def _check_value(column: Column, value: Any, remedy: str) -> None:
+def _check_value(column: Column, value: Any) -> None:
     parameter = column.parameter
     if isinstance(parameter, Categorical):
         if value not in parameter.labels:
             raise SpaceError(
                 f"The space changed: choice {value!r} of parameter {column.name!r} is gone, but stored trials used "
-                f"it. {remedy}"
+                f"it. {_REMEDY}"
             )
         return
     try:
         parameter.check(value, column.name)
     except SpaceError as error:
-        raise SpaceError(f"The space changed, and a stored trial is outside it: {error} {remedy}") from None
+        raise SpaceError(f"The space changed, and a stored trial is outside it: {error} {_REMEDY}") from None

@@ -21,6 +21,7 @@ from trimtab.space._categorical import Constant
 from trimtab.space._columns import columns_of
 from trimtab.space._constraints import Constraint
 from trimtab.space._encode import encode_one
+from trimtab.space._labels import label_of
 from trimtab.space._parameter import Parameter
 from trimtab.space._rules import Rules
 
@@ -222,14 +223,26 @@ class Space:
         columns, constraints = _plain.space_from_plain(plain)
         return cls(columns, constraints)
 
-    def check_stored(self, stored: Sequence[Mapping[str, Any]]) -> None:
+    def check_stored(self, stored: Sequence[Mapping[str, Any]], before: Space | None = None) -> None:
         """Raise SpaceError unless trials of an older version of this space stay valid in it.
 
-        Constraints bind new trials only.
+        before: that version; the trials must have the same constants in both. Constraints bind new trials only.
         """
         _plain.check_stored(self._searched, self.active, self.restore, stored)
+        if before is not None:
+            _plain.check_constants(before._constants(stored), self._constants(stored))
 
     # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _constants(self, stored: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+        """Labels of the constants at each stored point, by name."""
+        exists = self._rules.walk(self.restore(stored)).exists
+        rows: list[dict[str, str]] = [{} for _ in stored]
+        for k, column in enumerate(self._columns):
+            if isinstance(column.parameter, Constant):
+                for i in np.flatnonzero(exists[:, k]):
+                    rows[i][column.public] = label_of(column.parameter.value)
+        return rows
 
     @property
     def _rarest(self) -> int:

@@ -13,7 +13,7 @@ import math
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -91,7 +91,10 @@ def run(
             "Nothing would end this study. Give n_trials=, timeout=, patience= or target=; "
             "only sampler='grid' ends by itself."
         )
-    loop = _Loop(study, budget, catch, callbacks)
+    _check_catch(catch)
+    if not isinstance(callbacks, Iterable) or not all(map(callable, callbacks)):
+        raise InputError(f"callbacks must be a list of functions of (study, trial), got {callbacks!r}.")
+    loop = _Loop(study, budget, catch, tuple(callbacks))
     with ExitStack() as end:
         pool = end.enter_context(executor_of(workers, executor))
         loop.bar = end.enter_context(Progress(study, budget.n_trials, loop.deadline, show=progress))
@@ -100,6 +103,14 @@ def run(
         end.callback(pool.stop)
         end.callback(loop.hear_out, pool)
         loop.go(pool)
+
+
+def _check_catch(catch: Catch) -> None:
+    caught = catch if isinstance(catch, tuple) else (catch,)
+    if not all(isinstance(c, type) and issubclass(c, BaseException) for c in caught):
+        raise InputError(
+            f"catch must be an exception class or a tuple of them, such as (ValueError, MemoryError), got {catch!r}."
+        )
 
 
 class _Loop:

@@ -66,6 +66,6 @@ def check_resume(name: str, old: dict[str, Any], space: Space, direction: str, c
         if old["space"].get("version", 1) > space.to_dict()["version"]:
             raise SpaceError(f"Study {name!r} was stored by a newer trimtab ({old['trimtab']}). Update trimtab.")
         try:
-            space.check_stored([e.stored for e in created])
+            space.check_stored([e.stored for e in created], Space.from_dict(old["space"]))
         except SpaceError as error:
             raise SpaceError(f"Study {name!r} cannot go on with this space. {error}") from None

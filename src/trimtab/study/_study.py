@@ -193,7 +193,7 @@ class Study:
         """
         with self._lock:
             number = known(self._journal, trial)
-            state, result, error = told(state, value, error, f"Trial {number}: tell")
+            state, result, error = told(state, value, error, f"Trial {number}: value= of tell()")
             if seconds is None and number in self._begun:
                 seconds = time.monotonic() - self._begun[number]
             finish(self._journal, number, state, result, told_seconds(seconds), error)
@@ -208,7 +208,7 @@ class Study:
         new trials, and what was measured elsewhere is worth knowing.
         """
         stored = self.space.store(self.space.encode([params]))[0]
-        state, result, error = told(state, value, None, "add_trial")
+        state, result, error = told(state, value, None, "value= of add_trial()")
         length = told_seconds(seconds)
         return self._create(stored, lambda number: [Finished(number, state, result, length, error, time.time())])
 
