@@ -8,6 +8,7 @@ import pickle
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 
@@ -106,6 +107,7 @@ def test_two_connections_see_each_other_and_conflict(path):
 
 RACE = """
 import sys
+import threading
 from trimtab.errors import Conflict
 from trimtab.records import Created, Finished, Started
 from trimtab.storage import SQLite
@@ -286,3 +288,24 @@ def test_memory_and_file_give_the_same(path):
     assert memory.read("s")[0] == file.read("s")[0]
     assert memory.names() == file.names()
     file.close()
+
+
+def test_many_may_make_the_same_file_at_once(tmp_path):
+    """The look at whose file it is sees one moment, also while another one makes the tables."""
+    errors = []
+
+    def make(path, start):
+        start.wait()
+        try:
+            SQLite(path).close()
+        except Exception as error:
+            errors.append(error)
+
+    for round_ in range(40):
+        start = threading.Barrier(6)
+        threads = [threading.Thread(target=make, args=(tmp_path / f"{round_}.db", start)) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert errors == []

@@ -132,9 +132,7 @@ class SQLite:
 
     def _is_ours(self, db: sqlite3.Connection) -> bool:
         """Whether the file is a trimtab file; False if it is empty. StorageError if it is another's, or newer."""
-        (owner,) = db.execute("PRAGMA application_id").fetchone()
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        owner, version, tables = _marks(db)
         if owner == 0 and version == 0 and tables == 0:
             return False
         if owner != APPLICATION_ID:
@@ -306,3 +304,18 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def _marks(db: sqlite3.Connection) -> tuple[int, int, int]:
+    """Application id, schema version and number of tables, all of one moment: another process may be making them."""
+    alone = not db.in_transaction
+    if alone:
+        db.execute("BEGIN")
+    try:
+        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot begins here
+        (owner,) = db.execute("PRAGMA application_id").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        return owner, version, tables
+    finally:
+        if alone and db.in_transaction:
+            db.execute("ROLLBACK")
