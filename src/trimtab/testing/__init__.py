@@ -1,5 +1,6 @@
 """For authors of plugins and for our own tests: contracts, problems with known answers, Hypothesis strategies."""
 
+from trimtab.testing._analysis import check_analysis
 from trimtab.testing._executor import check_executor
 from trimtab.testing._problems import Problem, conditional_bowl, ishigami, mixed_branin, sobol_g
 from trimtab.testing._samplers import check_sampler, contract_spaces
@@ -8,6 +9,7 @@ from trimtab.testing._strategies import seeds, spaces
 
 __all__ = [
     "Problem",
+    "check_analysis",
     "check_executor",
     "check_sampler",
     "check_storage",
