@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -427,15 +428,17 @@ def test_workers_die_with_their_study(fork):
         [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, env={**os.environ, "FORK": fork}
     )
     assert study.stdout is not None
-    lines = [study.stdout.readline() for _ in range(3)]
-    pids = [int(line.split()[1]) for line in lines if line.startswith("pid")]
-    assert len(pids) == 2
-    assert all(is_alive(pid) for pid in pids)
+    said, pids = "", []
+    while (len(pids) < 2 or "ready" not in said) and (line := study.stdout.readline()):
+        said += line  # two threads print: "ready" may stand in the same line as a pid
+        pids = [int(pid) for pid in re.findall(r"pid (\d+)\n", said)]
+    alive = [is_alive(pid) for pid in pids]
 
     study.kill()
     study.wait()
     study.stdout.close()
 
+    assert alive == [True, True], said
     assert wait_until(lambda: not any(is_alive(pid) for pid in pids), 6.0)
 
 
