@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
-import traceback
+from dataclasses import replace
 
 from trimtab.errors import StudyError, TrimtabError
-from trimtab.executors import Objective, Outcome, StoppedAtExit
+from trimtab.executors import Objective, Outcome, StoppedAtExit, evaluate
 from trimtab.records import Channel, Trial
 
 __all__ = ["Threads"]
@@ -72,15 +71,11 @@ class Threads(StoppedAtExit):
         return given_up
 
     def _evaluate(self, objective: Objective, trial: Trial) -> None:
-        begun = time.perf_counter()
-        try:
-            value = objective(Trial(trial.number, trial.params, channel=_Stop(self._stopping)))
-            outcome = Outcome(trial.number, value, time.perf_counter() - begun)  # type: ignore[arg-type]
-        except Exception as error:
-            known = isinstance(error, TrimtabError)  # its message says it all
-            text = str(error) if known else "".join(traceback.format_exception(error))
-            names = tuple(f"{c.__module__}.{c.__qualname__}" for c in type(error).__mro__)
-            outcome = Outcome(trial.number, None, time.perf_counter() - begun, text, error, names)
+        outcome = evaluate(
+            objective, Trial(trial.number, trial.params, channel=_Stop(self._stopping)), interruptible=False
+        )
+        if isinstance(outcome.exception, TrimtabError):  # its message says it all
+            outcome = replace(outcome, error=str(outcome.exception))
         self._outcomes.put(outcome)
 
 

@@ -1,9 +1,20 @@
 """Executors: where the objective runs."""
 
 from trimtab.executors._choose import executor_of
+from trimtab.executors._evaluate import evaluate
 from trimtab.executors._interrupts import Interrupts
 from trimtab.executors._processes import Processes
 from trimtab.executors._protocol import Executor, Objective, Outcome, StoppedAtExit
 from trimtab.executors._serial import Serial
 
-__all__ = ["Executor", "Interrupts", "Objective", "Outcome", "Processes", "Serial", "StoppedAtExit", "executor_of"]
+__all__ = [
+    "Executor",
+    "Interrupts",
+    "Objective",
+    "Outcome",
+    "Processes",
+    "Serial",
+    "StoppedAtExit",
+    "evaluate",
+    "executor_of",
+]

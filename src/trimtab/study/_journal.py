@@ -58,15 +58,14 @@ class Journal:
                 except Conflict:
                     continue
                 events, position = storage.read(name)
-            fold = Fold(space, direction)
-            fold.apply(events)
-            return cls(storage, name, fold, position)
+            return cls.of(storage, name, space, direction, events, position)
         raise StorageError(f"Study {name!r} could not be opened: other processes kept changing it.")
 
     @classmethod
-    def view(cls, storage: Storage, name: str, space: Space, direction: str) -> Journal:
-        """A stored study as it is: nothing is checked and nothing is written."""
-        events, position = storage.read(name)
+    def of(
+        cls, storage: Storage, name: str, space: Space, direction: str, events: Sequence[Event], position: int
+    ) -> Journal:
+        """The study as its events, read up to `position`, tell it: nothing is checked and nothing is written."""
         fold = Fold(space, direction)
         fold.apply(events)
         return cls(storage, name, fold, position)

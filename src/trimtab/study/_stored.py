@@ -7,28 +7,27 @@ from collections.abc import Sequence
 from typing import Any
 
 from trimtab.errors import InputError, SpaceError, StorageError
-from trimtab.records import Created, Opened
+from trimtab.records import Created, Event, Opened
 from trimtab.space import Space
 from trimtab.space._labels import LabelText
 from trimtab.storage import Storage, open_storage
 
-__all__ = ["check_resume", "open_to_look", "stored_settings", "unknown_parts"]
+__all__ = ["check_resume", "open_to_look", "read_stored", "unknown_parts"]
 
 
-def stored_settings(storage: Storage, name: str | None) -> tuple[str, dict[str, Any]]:
-    """Name and newest settings of a stored study; the only one if `name` is None."""
+def read_stored(storage: Storage, name: str | None) -> tuple[str, list[Event], int]:
+    """Name, events and position of a stored study; the only one if `name` is None. InputError if there is none such."""
     names = storage.names()
     if name is None:
         if len(names) != 1:
             what = f"{', '.join(map(repr, names))}. Say which one with name=." if names else "no study."
             raise InputError(f"{storage.describe()} holds {what}")
         name = names[0]
-    events, _ = storage.read(name) if name in names else ([], 0)
-    opened = [e for e in events if isinstance(e, Opened)]
-    if not opened:
+    events, position = storage.read(name) if name in names else ([], 0)
+    if not any(isinstance(e, Opened) for e in events):
         found = ", ".join(map(repr, names)) or "none"
         raise InputError(f"{storage.describe()} holds no study named {name!r}. Its studies: {found}.")
-    return name, opened[-1].settings
+    return name, events, position
 
 
 def open_to_look(storage: str | os.PathLike[str] | Storage) -> Storage:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trimtab.errors import InputError, SpaceError, StudyError
-from trimtab.records import DIRECTIONS, FINISHED, Finished, Released, Trial, TrialTable
+from trimtab.records import DIRECTIONS, FINISHED, Finished, Opened, Released, Trial, TrialTable
 from trimtab.samplers import Sampler, resolve
 from trimtab.space import Space
 from trimtab.storage import Storage, open_storage
@@ -28,7 +28,7 @@ from trimtab.study._journal import Journal
 from trimtab.study._owner import this_process
 from trimtab.study._proposals import Proposals
 from trimtab.study._recovery import recover
-from trimtab.study._stored import open_to_look, stored_settings, unknown_parts
+from trimtab.study._stored import open_to_look, read_stored, unknown_parts
 from trimtab.study._told import told, told_seconds
 
 if TYPE_CHECKING:
@@ -75,7 +75,6 @@ class Study:
 
     def _set_up(self, journal: Journal, proposals: Proposals) -> None:
         self._journal = journal
-        self._storage = journal.storage
         self.name = journal.name
         self.space: Space = journal.fold.space
         self.direction: str = journal.fold.direction
@@ -105,11 +104,13 @@ class Study:
         space=. A file that may not be written can be looked at, too. sampler: for going on.
         """
         opened = open_to_look(storage) if space is None else open_storage(storage, must_exist=True)
-        name, settings = stored_settings(opened, name)
+        name, events, position = read_stored(opened, name)
+        settings = next(e for e in reversed(events) if isinstance(e, Opened)).settings
         if space is not None:
             return cls(space, direction=settings["direction"], sampler=sampler, storage=opened, name=name)
         study = cls.__new__(cls)
-        journal = Journal.view(opened, name, Space.from_dict(settings["space"]), settings["direction"])
+        stored = Space.from_dict(settings["space"])
+        journal = Journal.of(opened, name, stored, settings["direction"], events, position)
         study._set_up(journal, Proposals(resolve(sampler), journal.fold.space, settings["seed"]))
         return study
 
@@ -149,7 +150,7 @@ class Study:
     @property
     def storage(self) -> Storage:
         """Where the trials are kept."""
-        return self._storage
+        return self._journal.storage
 
     def __len__(self) -> int:
         return self.table.n
@@ -295,7 +296,7 @@ class Study:
 
     def close(self) -> None:
         """Close the storage. A study in memory is gone then."""
-        self._storage.close()
+        self.storage.close()
 
     def __enter__(self) -> Study:
         return self
@@ -319,7 +320,7 @@ class Study:
         table = self.table
         finished = int(np.sum(table.state == FINISHED))
         best = f", best={self.best.value:.6g}" if finished else ""
-        where = self._storage.describe()
+        where = self.storage.describe()
         return f"Study({self.name!r}, {self.direction}, {table.n} trials, {finished} finished{best}, {where})"
 
     # -- inside -------------------------------------------------------------------------------------------------------
