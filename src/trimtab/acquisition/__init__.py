@@ -7,11 +7,13 @@ from trimtab.acquisition._expected_improvement import (
     log_expected_improvement_slopes,
 )
 from trimtab.acquisition._optimise import Acquisition, Posterior, maximise
+from trimtab.acquisition._sum import Sum
 
 __all__ = [
     "Acquisition",
     "LogExpectedImprovement",
     "Posterior",
+    "Sum",
     "draw_new",
     "enumerate_cells",
     "is_new",
