@@ -13,6 +13,6 @@ def test_the_speed_benchmark_runs_quickly_and_writes_nothing():
         [sys.executable, "-m", "benchmarks.speed", "--quick"], cwd=ROOT, capture_output=True, text=True, timeout=280
     )
     assert done.returncode == 0, done.stderr
-    for word in ("import", "ask", "rate", "load", "trimtab gp", "trimtab tpe"):
+    for word in ("import", "ask", "long", "peak MB", "rate", "load", "trimtab gp", "trimtab tpe", "optuna"):
         assert word in done.stdout
     assert (ROOT / "README.md").read_text() == before

@@ -1,0 +1,1 @@
+"""Our samplers beside other tools, each in its own virtual environment: `python -m benchmarks.peers --help`."""
