@@ -10,15 +10,21 @@ __all__ = ["markdown", "replace_block"]
 
 
 def markdown(rows: Sequence[Mapping[str, object]]) -> str:
-    """A Markdown table; numbers with four digits."""
+    """A Markdown table; numbers with four digits, "-" where there is none."""
     if not rows:
         return "(nothing measured)"
     names = list(rows[0])
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     for row in rows:
-        cells = [f"{v:.4g}" if isinstance(v, float) else str(v) for v in (row[name] for name in names)]
+        cells = [_cell(row[name]) for name in names]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def replace_block(path: Path, name: str, text: str) -> None:

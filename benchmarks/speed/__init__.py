@@ -1,1 +1,1 @@
-"""How long trimtab itself takes: importing, asking, storing, loading."""
+"""How long trimtab itself takes, and how much memory: importing, asking, growing, storing, loading."""

@@ -3,7 +3,8 @@
     python -m benchmarks.speed                everything, some minutes; writes benchmarks/results/speed.json and the README's table
     python -m benchmarks.speed --quick        a smoke run of a few seconds; writes nothing
 
-Install optuna to have it measured beside trimtab in the same run.
+Install optuna to have it measured beside trimtab in the same run, and torch for its GP. On a quiet machine only: nothing here
+knows what else runs.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import trimtab
-from benchmarks.speed import asks, imports, storage
+from benchmarks.speed import asks, imports, long, storage
 from benchmarks.tables import markdown, replace_block
 
 HERE = Path(__file__).resolve().parent.parent
@@ -48,16 +49,53 @@ def main() -> None:
     jobs = {
         "import": lambda: imports.measure(2 if quick else 11),
         "ask": lambda: asks.measure(3 if quick else 21, 100 if quick else 10_000),
+        "long": lambda: long.measure(3 if quick else 61, 60 if quick else 10_000),
         "rate": lambda: storage.rates(40 if quick else 2_000, 1 if quick else 3),
         "load": lambda: storage.loading(1_000 if quick else 10_000, 1 if quick else 5),
     }
     for name, job in jobs.items():
         measured[name] = job()
         print(f"\n{name}\n{markdown(measured[name])}", flush=True)
+        if name == "ask" and (lines := requirements(measured)):
+            print(f"\nrequirements\n{markdown(lines)}", flush=True)
         if not quick:
             results.write_text(json.dumps(measured, indent=1) + "\n")
     if not quick:
         replace_block(README, "speed", summary(measured))
+
+
+def requirements(measured: Mapping[str, Any]) -> list[dict[str, object]]:
+    """The lines that a release is held to: what is measured, the peer of the same run, their ratio, and the line."""
+    asked = _asked(measured)
+    lines: list[dict[str, object]] = []
+    for sampler, n, peer, line in (
+        ("gp", 300, "gp", "at least 10x"),
+        ("gp", 300, "tpe", "under 50 ms"),
+        ("gp", 1_000, "gp", "under 300 ms"),
+        ("tpe", 10_000, "tpe", "at least 8x"),
+    ):
+        ours, theirs = asked.get(("trimtab", sampler, n)), asked.get(("optuna", peer, n))
+        if ours is None:
+            continue
+        lines.append(
+            {
+                "ask and tell": f"{sampler.upper()} after {n:,} trials",
+                "median ms": _short(ours["ms"]),
+                "worst ms": _short(ours["max"]),
+                "beside": f"Optuna {peer.upper()}",
+                "its median ms": None if theirs is None else _short(theirs["ms"]),
+                "its worst ms": None if theirs is None else _short(theirs["max"]),
+                "times faster": None if theirs is None else f"{theirs['ms'] / ours['ms']:.1f}",
+                "required": line,
+            }
+        )
+    return lines
+
+
+def _asked(measured: Mapping[str, Any]) -> dict[tuple[str, str, int], dict[str, Any]]:
+    """The rows of asks that have figures, by package, sampler and n."""
+    rows = (row for row in measured["ask"] if row["ms"] is not None)
+    return {(row["tool"].split()[0], row["tool"].split()[-1], row["n"]): row for row in rows}
 
 
 def summary(measured: Mapping[str, Any]) -> str:
@@ -82,21 +120,27 @@ def summary(measured: Mapping[str, Any]) -> str:
         imports_["trimtab"],
         imports_.get("optuna"),
     )
-    asked = {(row["tool"].split()[0], row["tool"].split()[-1], row["n"]): row["ms"] for row in measured["ask"]}
+    asked = _asked(measured)
     for sampler, n in (("tpe", 100), ("tpe", 1_000), ("tpe", 10_000), ("gp", 100), ("gp", 300), ("gp", 1_000)):
         if ("trimtab", sampler, n) in asked:
             what = f"ask and tell after {n:,} trials, {sampler.upper()}"
-            add(what, "ms", asked["trimtab", sampler, n], asked.get(("optuna", sampler, n)))
+            peer = asked.get(("optuna", sampler, n))
+            add(what, "ms", asked["trimtab", sampler, n]["ms"], None if peer is None else peer["ms"])
     rate = {(row["tool"].split()[0], row["processes"]): row["trials_per_s"] for row in measured["rate"]}
     for processes in (1, 2):
         what = f"durable trials a second on SQLite, {processes} process{'es' * (processes > 1)}"
         add(what, "/s", rate["trimtab", processes], rate.get(("optuna", processes)))
     for row in measured["load"]:
         add(f"load {row['load']} x 10 parameters from SQLite", "s", row["seconds"], None)
+    for row in measured.get("long", ()):
+        if row["n"] == 10_000 and row["tool"] != "trimtab auto":
+            add(
+                f"memory of a process with 10,000 trials, {row['tool'].split()[-1].upper()}", "MB", row["peak MB"], None
+            )
+    without = "" if ("optuna", "gp", 300) in asked else f" {PEER} has no GP without PyTorch, so none is beside ours."
     note = (
         f"Medians, written by `python -m benchmarks.speed` (Python {measured['python']}, {measured['cores']} cores, one thread); "
-        f"ranges are in [`benchmarks/results/speed.json`](benchmarks/results/speed.json). "
-        f"{PEER} has no GP without PyTorch, so none is beside ours."
+        f"ranges are in [`benchmarks/results/speed.json`](benchmarks/results/speed.json).{without}"
     )
     return f"{markdown(rows)}\n\n{note}"
 

@@ -1,10 +1,13 @@
-"""Milliseconds of one `ask` after n finished trials, 8 mixed parameters, one thread, in memory; Optuna's TPE beside ours if installed.
+"""Milliseconds of one `ask` after n finished trials, 8 mixed parameters, one thread, in memory; Optuna's samplers beside ours.
 
-Every ask is followed by a tell, so that a sampler's work on new results is inside: what is timed is ask + tell.
+Every ask is followed by a tell, so that a sampler's work on new results is inside: what is timed is ask + tell. The asks of our
+GP go on past its next checkpoint (every 5 % more trials), so that its worst ask holds a fit of the hyperparameters; Optuna's GP
+fits at every ask. Without Optuna, or without the PyTorch that its GP needs, those rows have no figures.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import statistics
 import time
 import warnings
@@ -14,7 +17,7 @@ import numpy as np
 
 import trimtab as tt
 
-__all__ = ["SIZES", "measure"]
+__all__ = ["PEER_SIZES", "SIZES", "loss", "measure", "optuna_step", "space", "timed", "trimtab_step"]
 
 SIZES = {
     "random": (10, 100, 300, 1_000, 10_000),
@@ -22,6 +25,8 @@ SIZES = {
     "tpe": (10, 100, 300, 1_000, 10_000),
     "gp": (10, 100, 300, 1_000),
 }
+PEER_SIZES = {"tpe": (10, 100, 300, 1_000, 10_000), "gp": (100, 300, 1_000)}
+SLOW = {300: 7, 1_000: 3}  # asks of Optuna's GP, which takes seconds for each
 
 
 def space() -> tt.Space:
@@ -50,36 +55,56 @@ def loss(p: dict[str, object], rng: np.random.Generator) -> float:
 
 
 def measure(repeats: int, largest: int, samplers: tuple[str, ...] = tuple(SIZES)) -> list[dict[str, object]]:
-    """One row a tool and n: median, minimum and maximum milliseconds over `repeats` asks."""
+    """One row a tool and n: median, least and worst milliseconds over `repeats` asks or more; None where the tool is missing."""
     rows = []
     for name in samplers:
-        rows += [_row(f"trimtab {name}", n, _trimtab(name, n), repeats) for n in SIZES[name] if n <= largest]
-    try:
-        import optuna
-    except ImportError:
-        return rows
+        for n in SIZES[name]:
+            if n <= largest:
+                asks = max(repeats, n // 20 + 2) if name == "gp" else repeats  # past the next checkpoint
+                rows.append(_row(f"trimtab {name}", n, trimtab_step(name, n), asks))
+    for name, sizes in PEER_SIZES.items():
+        tool, installed = _peer(name)
+        for n in sizes:
+            if n <= largest:
+                asks = min(repeats, SLOW.get(n, repeats)) if name == "gp" else repeats
+                rows.append(_row(tool, n, optuna_step(name, n) if installed else None, asks))
+    return rows
+
+
+def _peer(sampler: str) -> tuple[str, bool]:
+    """Name of Optuna's sampler with its version, and whether it can run here."""
+    if importlib.util.find_spec("optuna") is None:
+        return f"optuna {sampler}", False
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    name = f"optuna {optuna.__version__} tpe"
-    return rows + [_row(name, n, _optuna(n), repeats) for n in SIZES["tpe"] if n <= largest]
+    installed = sampler != "gp" or importlib.util.find_spec("torch") is not None
+    if sampler == "gp" and installed:
+        import torch
+
+        torch.set_num_threads(1)
+    return f"optuna {optuna.__version__} {sampler}", installed
 
 
-def _row(tool: str, n: int, step: Callable[[], None], repeats: int) -> dict[str, object]:
+def timed(step: Callable[[], None], repeats: int) -> list[float]:
+    """Milliseconds of each of `repeats` calls."""
     milliseconds = []
     for _ in range(repeats):
         begun = time.perf_counter()
         step()
         milliseconds.append(1e3 * (time.perf_counter() - begun))
-    return {
-        "tool": tool,
-        "n": n,
-        "ms": statistics.median(milliseconds),
-        "min": min(milliseconds),
-        "max": max(milliseconds),
-        "asks": repeats,
-    }
+    return milliseconds
 
 
-def _trimtab(name: str, n: int) -> Callable[[], None]:
+def _row(tool: str, n: int, step: Callable[[], None] | None, repeats: int) -> dict[str, object]:
+    if step is None:
+        return {"tool": tool, "n": n, "ms": None, "min": None, "max": None, "asks": 0}
+    ms = timed(step, repeats)
+    return {"tool": tool, "n": n, "ms": statistics.median(ms), "min": min(ms), "max": max(ms), "asks": repeats}
+
+
+def trimtab_step(name: str, n: int) -> Callable[[], None]:
+    """One ask and tell of our sampler after n trials."""
     rng = np.random.default_rng(0)
     study = tt.Study(space(), sampler=name, seed=0)
     for params in study.space.decode(study.space.sample(n, rng)):
@@ -93,7 +118,8 @@ def _trimtab(name: str, n: int) -> Callable[[], None]:
     return step
 
 
-def _optuna(n: int) -> Callable[[], None]:
+def optuna_step(name: str, n: int) -> Callable[[], None]:
+    """The same of Optuna's sampler, after the same trials."""
     import optuna
 
     rng = np.random.default_rng(0)
@@ -110,7 +136,8 @@ def _optuna(n: int) -> Callable[[], None]:
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
+        samplers = {"tpe": optuna.samplers.TPESampler, "gp": optuna.samplers.GPSampler}
+        study = optuna.create_study(sampler=samplers[name](seed=0))
     ours = space()
     study.add_trials(
         [

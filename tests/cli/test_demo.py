@@ -113,7 +113,7 @@ def test_json_is_one_document(here):
         (["--report", "."], "is a folder"),
         (["--report", "none/x.html"], "no folder"),
         (["--sampler", "gpp"], "There is no sampler 'gpp'"),
-        (["--sampler", "grid"], "there is no grid. Use auto, gp, tpe, sobol or random"),
+        (["--sampler", "grid"], "there is no grid. Use auto, gp, tpe, cmaes, sobol or random"),
         (["--trials", "0"], "0 is not in the range"),
         (["--data", "mnist"], "mnist"),
     ],

@@ -69,6 +69,20 @@ def test_a_program_is_tuned(here):
     assert "trimtab sensitivity study.db" in result.stdout
 
 
+def test_says_why_it_stopped_and_which_sampler_was_chosen(here):
+    (here / "study.toml").write_text(SETTINGS.replace('sampler = "random"', "target = 2.0\nmax_regret = 0.5") + LOSS)
+
+    text = trimtab("run", "study.toml", *COMMAND)
+    document = json.loads(trimtab("run", "study.toml", "--json", *COMMAND).stdout)
+
+    assert "Stopped: target: 2 was reached." in text.stdout
+    assert "Sampler: auto, now gp: 3 columns and fewer than" in text.stdout
+    assert document["stopped"] == "target: 2 was reached"
+    assert document["sampler"].startswith("auto, now gp: 3 columns")
+    assert "sampler auto, now gp: 3 columns" in trimtab("show", "study.db").stdout
+    assert json.loads(trimtab("show", "study.db", "--json").stdout)["sampler_choice"] == document["sampler"]
+
+
 def test_the_same_command_goes_on_to_the_total(here):
     trimtab("run", "study.toml", "--trials", "2", *COMMAND)
     again = trimtab("run", "study.toml", "--trials", "5", *COMMAND)

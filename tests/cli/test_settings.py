@@ -147,3 +147,25 @@ def test_what_is_no_settings_file(tmp_path, write):
         read_settings(write("", "study.ini"))
     with pytest.raises(InputError, match="bytes"):
         read_settings(write("#" * 1_000_001))
+
+
+def test_a_prior_is_a_number_an_interval_a_choice_or_weights(write):
+    settings = read_settings(
+        write(
+            """
+[space]
+lr = {type = "float", low = 1e-4, high = 1e-1, log = true, prior = 1e-3}
+units = {type = "int", low = 16, high = 64, prior = [20, 40]}
+solver = {choices = ["adam", "sgd"], prior = "adam"}
+layers = {choices = [[50], [100, 50]], prior = [100, 50]}
+act = {choices = ["relu", "tanh"], prior = {relu = 3, tanh = 1}}
+"""
+        )
+    )
+    parameters = settings.space.parameters
+
+    assert parameters["lr"].prior == 1e-3
+    assert parameters["units"].prior == (20.0, 40.0)
+    assert parameters["solver"].prior == (0.75, 0.25)
+    assert parameters["layers"].prior == (0.25, 0.75)
+    assert parameters["act"].prior == (0.75, 0.25)

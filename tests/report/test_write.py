@@ -250,3 +250,7 @@ def test_objects_in_a_pasted_configuration_are_marked_and_keep_it_valid():
     ast.parse(written)
     assert re.search(r'"function": len,  # an object', written)
     assert written.count("# an object") == 2
+
+
+def test_says_which_sampler_auto_chose():
+    assert "auto, now gp: 4 columns and fewer than" in Page(report_html(mixed(12))).text

@@ -8,12 +8,11 @@ import pytest
 
 from trimtab import samplers
 from trimtab.errors import InputError
-from trimtab.samplers import TPE, Auto, Random, Sampler, _registry, names, resolve
-from trimtab.space import Float, Int, Space
+from trimtab.samplers import TPE, Random, Sampler, _registry, names, resolve
 
 
 def test_every_name_gives_a_sampler():
-    assert set(names()) >= {"auto", "gp", "grid", "random", "sobol", "tpe"}
+    assert set(names()) >= {"auto", "cmaes", "gp", "grid", "random", "sobol", "tpe"}
     for name in names():
         assert isinstance(resolve(name), Sampler)
 
@@ -30,7 +29,7 @@ def test_an_object_is_taken_as_it_is():
 
 def test_an_unknown_name_lists_the_known_ones_and_guesses():
     with pytest.raises(
-        InputError, match=r"no sampler 'tpee'. Did you mean 'tpe'\?.*'auto', 'gp', 'grid', 'random', 'sobol'"
+        InputError, match=r"no sampler 'tpee'. Did you mean 'tpe'\?.*'auto', 'cmaes', 'gp', 'grid', 'random', 'sobol'"
     ):
         resolve("tpee")
     with pytest.raises(InputError, match=r"no sampler 'x'\. sampler="):
@@ -54,15 +53,6 @@ def test_installed_packages_offer_samplers(monkeypatch):
 
     assert resolve("mine") == Random()
     assert "mine" in names()
-
-
-def test_auto_says_what_it_chose_and_why():
-    small = Space({"lr": Float(0.0, 1.0)})
-    wide = Space({f"p{j}": Int(1, 9) for j in range(31)})
-
-    assert Auto().choose(small, 999).name == "gp"
-    assert str(Auto().choose(small, 1_000)).startswith("tpe: 1,000 trials")
-    assert str(Auto().choose(wide, 0)).startswith("tpe: the space has 31 columns")
 
 
 def test_exports_are_sorted_public_names():

@@ -25,13 +25,15 @@ HALF_LOG_2PI = 0.5 * float(np.log(2.0 * np.pi))
 FAR = -1e3  # below: h = phi / z^2 (1 - 3 / z^2 + ...), which is exact to 1e-11 there
 
 
-def log_expected_improvement(mean: FloatArray, sd: FloatArray, best: float) -> FloatArray:
+def log_expected_improvement(mean: FloatArray, sd: FloatArray, best: float | FloatArray) -> FloatArray:
     """Log of the mean improvement below `best` under Gaussian posteriors (m,); sd > 0."""
     value: FloatArray = np.log(sd) + _log_h((best - mean) / sd)
     return value
 
 
-def log_expected_improvement_slopes(mean: FloatArray, sd: FloatArray, best: float) -> tuple[FloatArray, FloatArray]:
+def log_expected_improvement_slopes(
+    mean: FloatArray, sd: FloatArray, best: float | FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Derivatives of the log expected improvement by mean and by sd, each (m,): -Phi / (sd h) and phi / (sd h)."""
     from scipy.special import ndtr
 

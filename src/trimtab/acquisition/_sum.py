@@ -1,6 +1,6 @@
 """Several log-scaled terms as one acquisition function: their sum is the log of the product.
 
-    log (improvement x probability that the trial succeeds x belief of the user) = sum of the logs
+log (improvement x probability that the trial succeeds x belief of the user) = sum of the logs
 """
 
 from __future__ import annotations

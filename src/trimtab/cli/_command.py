@@ -40,8 +40,8 @@ class Command:
     """Objective that runs `arguments` (see `_template`).
 
     key: of the objective in a JSON object. timeout: seconds that one trial may take, None for no limit.
-    The program finds all hyperparameters as JSON in the environment variable TRIMTAB_PARAMS too, and the trial's
-    number in TRIMTAB_TRIAL.
+    The program finds all hyperparameters as JSON in the environment variable TRIMTAB_PARAMS too, the trial's number in
+    TRIMTAB_TRIAL, and a seed for its randomness in TRIMTAB_SEED.
     """
 
     arguments: tuple[str, ...]
@@ -54,6 +54,7 @@ class Command:
             **os.environ,
             "TRIMTAB_PARAMS": json.dumps(trial.params, default=str),
             "TRIMTAB_TRIAL": str(trial.number),
+            "TRIMTAB_SEED": str(trial.seed),
         }
         try:
             program = subprocess.Popen(

@@ -38,7 +38,9 @@ __all__ = ["demo"]
     metavar="N",
     help="Configurations to try in all, earlier calls included.",
 )
-@click.option("--sampler", default="auto", show_default=True, metavar="NAME", help="auto, gp, tpe, sobol or random.")
+@click.option(
+    "--sampler", default="auto", show_default=True, metavar="NAME", help="auto, gp, tpe, cmaes, sobol or random."
+)
 @click.option(
     "--workers",
     default=1,
@@ -85,7 +87,7 @@ def demo(
     _check_report(Path(report))
     if sampler == "grid":
         raise InputError(
-            "The demo's hyperparameters are continuous, so there is no grid. Use auto, gp, tpe, sobol or random."
+            "The demo's hyperparameters are continuous, so there is no grid. Use auto, gp, tpe, cmaes, sobol or random."
         )
     begun = time.monotonic()
     study, before = _search(data, trials, sampler, workers, seed, storage)

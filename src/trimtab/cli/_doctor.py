@@ -35,6 +35,7 @@ _NEEDED = {  # distribution: module
 _OPTIONAL = {  # distribution: module, what it brings, how to get it
     "pandas": ("pandas", "tables as DataFrames (to_pandas)", "trimtab[pandas]"),
     "PyYAML": ("yaml", "settings files in YAML", "trimtab[yaml]"),
+    "cmaes": ("cmaes", "the sampler CMA-ES", "trimtab[cmaes]"),
     "torch": ("torch", "tuning of PyTorch networks", "trimtab[torch]"),
 }
 _WAL_RESET_FIXED = (3, 51, 3)

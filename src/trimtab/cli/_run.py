@@ -19,6 +19,7 @@ from trimtab.cli._view import (
     json_option,
     print_best,
     print_failures,
+    sampler_text,
     state_counts,
     state_text,
 )
@@ -66,7 +67,7 @@ class _Run(click.Command):
 @click.option(
     "--sampler",
     metavar="NAME",
-    help="auto, gp, tpe, sobol, random or grid. Overrides [study] sampler.  [default: auto]",
+    help="auto, gp, tpe, cmaes, sobol, random or grid. Overrides [study] sampler.  [default: auto]",
 )
 @click.option(
     "--seed",
@@ -95,6 +96,7 @@ def run(
     STUDY.toml (or .yaml), complete:
       [study]
       n_trials = 30              # or timeout = 3600, patience = 20, target = 0.01
+      max_regret = 0.001         # stop when no more can be gained than that
       direction = "minimize"     # or "maximize"
       sampler = "auto"           # also name, seed, storage, workers, retries
     \b
@@ -162,10 +164,11 @@ def _search(settings: Settings) -> tuple[Study, bool]:
     from trimtab.study import Study, evaluated, maximize, minimize
 
     objective, executor = _objective(settings)
-    ends = (settings.n_trials, settings.timeout, settings.patience, settings.target)
+    ends = (settings.n_trials, settings.timeout, settings.patience, settings.target, settings.max_regret)
     if all(end is None for end in ends) and settings.sampler != "grid":
         raise InputError(
-            "Nothing would end this study. Set n_trials, timeout, patience or target in [study], or give --trials."
+            "Nothing would end this study. Set n_trials, timeout, patience, target or max_regret in [study], "
+            "or give --trials."
         )
     sampler = resolve(settings.sampler)
     study = Study(
@@ -179,7 +182,7 @@ def _search(settings: Settings) -> tuple[Study, bool]:
     _note_begin(study, settings, evaluated(study))
     search = maximize if settings.direction == "maximize" else minimize
     try:
-        search(  # the total of all processes that run this study at the same time
+        study = search(  # the total of all processes that run this study at the same time
             objective,
             settings.space,
             settings.n_trials,
@@ -192,6 +195,7 @@ def _search(settings: Settings) -> tuple[Study, bool]:
             executor=executor,
             patience=settings.patience,
             target=settings.target,
+            max_regret=settings.max_regret,
             retries=settings.retries,
         )
     except KeyboardInterrupt:
@@ -250,6 +254,9 @@ def _check_command(command: Sequence[str], settings: Settings) -> None:
 def _print_end(study: Study, settings: Settings) -> None:
     trials = study.trials
     say_wrapped(f"Study {clean(repr(study.name))} in {clean(settings.storage)}: {state_text(study)}.")
+    if study.stopped is not None:
+        say_wrapped(f"Stopped: {clean(study.stopped)}.")
+    say_wrapped(f"Sampler: {clean(sampler_text(study))}.")
     if any(t.state == "finished" for t in trials):
         print_best(study)
     if failures(trials):
@@ -271,6 +278,8 @@ def _document(study: Study, settings: Settings, interrupted: bool) -> dict[str, 
         "n_trials": len(study),
         "states": state_counts(study),
         "interrupted": interrupted,
+        "stopped": study.stopped,
+        "sampler": sampler_text(study),
         "best": best_json(study) if study.table.finished.n else None,
         "failures": [
             {"reason": f.reason, "count": len(f.numbers), "trials": f.numbers} for f in failures(study.trials)

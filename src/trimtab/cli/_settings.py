@@ -35,6 +35,7 @@ _STUDY: dict[str, tuple[type, ...]] = {
     "workers": (int,),
     "patience": (int,),
     "target": (int, float),
+    "max_regret": (int, float),
     "retries": (int,),
 }
 _OBJECTIVE: dict[str, tuple[type, ...]] = {
@@ -68,6 +69,7 @@ class Settings:
     workers: int = 1
     patience: int | None = None
     target: float | None = None
+    max_regret: float | None = None
     retries: int = 0
     command: tuple[str, ...] | None = None
     function: str | None = None

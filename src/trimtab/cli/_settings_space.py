@@ -6,6 +6,8 @@ size = {type = "categorical", choices = ["s", "m", "l"], ordered = true}
 activation = ["relu", "tanh"]                                   a list: choices
 epochs = 20                                                     a plain value: a constant
 momentum = {type = "float", low = 0.5, high = 0.99, when = {solver = "sgd"}}
+decay = {type = "float", low = 1e-6, high = 1e-1, log = true, prior = 1e-4}       a belief: a best guess, [low, high],
+optimiser = {choices = ["adam", "sgd"], prior = {adam = 3, sgd = 1}}              a choice, or weights of choices
 constraints = ["units * lr < 10"]                               a reserved name
 """
 
@@ -23,9 +25,9 @@ __all__ = ["space_of"]
 _KINDS: dict[
     str, tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]
 ] = {  # type -> class, needed keys, optional keys
-    "float": (Float, ("low", "high"), ("log", "step", "when")),
-    "int": (Int, ("low", "high"), ("log", "step", "when")),
-    "categorical": (Categorical, ("choices",), ("ordered", "labels", "when")),
+    "float": (Float, ("low", "high"), ("log", "step", "prior", "when")),
+    "int": (Int, ("low", "high"), ("log", "step", "prior", "when")),
+    "categorical": (Categorical, ("choices",), ("ordered", "labels", "prior", "when")),
     "constant": (Constant, ("value",), ("when",)),
 }
 
@@ -71,6 +73,8 @@ def _parameter(name: str, entry: Any) -> Any:
         if not isinstance(values[0], list):
             raise InputError(f"[space] {name}: choices must be a list, got {values[0]!r}.")
         values = [[_hashable(choice) for choice in values[0]]]
+        if "prior" in keywords:
+            keywords["prior"] = _hashable(keywords["prior"])
     try:
         return make(*values, **keywords)
     except SpaceError as error:

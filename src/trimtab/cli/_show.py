@@ -16,6 +16,7 @@ from trimtab.cli._view import (
     open_study,
     print_best,
     print_failures,
+    sampler_text,
     state_counts,
     state_text,
 )
@@ -61,10 +62,8 @@ def show(file: str, name: str | None, last: int, as_json: bool) -> None:
         return
     settings = study.settings
     say(f"Study {clean(repr(study.name))} in {clean(file)}: {state_text(study)}", bold=True)
-    say(
-        f"  {study.direction}, sampler {clean(settings['sampler'])}, seed {settings['seed']}, trimtab "
-        f"{clean(settings['trimtab'])}"
-    )
+    say(f"  {study.direction}, seed {settings['seed']}, trimtab {clean(settings['trimtab'])}")
+    say_wrapped(f"sampler {clean(sampler_text(study))}", indent=2)
     say_wrapped(clean(study.space), indent=2)
     trials = study.trials
     say()
@@ -95,6 +94,7 @@ def _document(study: Study, last: int) -> dict[str, Any]:
         "study": study.name,
         "direction": study.direction,
         "sampler": settings["sampler"],
+        "sampler_choice": sampler_text(study),
         "seed": settings["seed"],
         "trimtab": settings["trimtab"],
         "n_trials": len(trials),
@@ -123,7 +123,7 @@ def _show_studies(file: str, storage: Storage, as_json: bool) -> None:
     from trimtab.study import Study
 
     studies = [Study.load(storage, name) for name in storage.names()]
-    bests = [s.best.value if s.table.finished.n else None for s in studies]
+    bests = [s.best.value if s.goals.m == 1 and s.table.best is not None else None for s in studies]
     if as_json:
         print_json(
             {

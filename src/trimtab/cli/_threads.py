@@ -71,9 +71,8 @@ class Threads(StoppedAtExit):
         return given_up
 
     def _evaluate(self, objective: Objective, trial: Trial) -> None:
-        outcome = evaluate(
-            objective, Trial(trial.number, trial.params, channel=_Stop(self._stopping)), interruptible=False
-        )
+        told = Trial(trial.number, trial.params, seed=trial.seed, channel=_Stop(self._stopping))
+        outcome = evaluate(objective, told, interruptible=False)
         if isinstance(outcome.exception, TrimtabError):  # its message says it all
             outcome = replace(outcome, error=str(outcome.exception))
         self._outcomes.put(outcome)

@@ -7,7 +7,7 @@ import traceback
 
 from trimtab.errors import ObjectiveError
 from trimtab.executors._protocol import Objective, Outcome
-from trimtab.records import Trial, objective_value
+from trimtab.records import Trial, objective_outcomes
 
 __all__ = ["evaluate"]
 
@@ -21,7 +21,7 @@ def evaluate(objective: Objective, trial: Trial, *, interruptible: bool = True) 
     try:
         returned = objective(trial)
         seconds = time.perf_counter() - begun
-        return Outcome(trial.number, objective_value(returned), seconds)
+        return Outcome(trial.number, objective_outcomes(returned), seconds)
     except BaseException as error:
         if interruptible and isinstance(error, KeyboardInterrupt):
             raise
@@ -31,7 +31,7 @@ def evaluate(objective: Objective, trial: Trial, *, interruptible: bool = True) 
 
 def _text(error: BaseException) -> str:
     """The traceback from the objective on, without our own frames."""
-    if isinstance(error, ObjectiveError):  # raised by `objective_value`: all its frames are ours
+    if isinstance(error, ObjectiveError):  # raised by `objective_outcomes`: all its frames are ours
         return "".join(traceback.format_exception_only(error))
     inner = error.__traceback__.tb_next if error.__traceback__ is not None else None
     return "".join(traceback.format_exception(type(error), error, inner))

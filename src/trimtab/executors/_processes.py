@@ -180,7 +180,12 @@ def _packed(thing: Any, name: str) -> bytes:
 
 
 def _outcome(
-    number: int, value: float | None, seconds: float, error: str | None, packed: bytes | None, mro: tuple[str, ...]
+    number: int,
+    value: float | dict[str, float] | None,
+    seconds: float,
+    error: str | None,
+    packed: bytes | None,
+    mro: tuple[str, ...],
 ) -> Outcome:
     """The outcome that a worker told, with a copy of its exception or a stand-in."""
     if error is None:

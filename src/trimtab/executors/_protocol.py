@@ -18,7 +18,8 @@ Objective = Callable[[Trial], object]
 class Outcome:
     """What became of one trial.
 
-    value: what the objective returned, as a float; NaN and infinities are passed on. None where it raised or was lost.
+    value: what the objective returned, as a float, or floats by name; NaN and infinities are passed on. None where it
+        raised or was lost.
     seconds: time of the evaluation, also of a lost one.
     error: the traceback, or why the trial was lost.
     exception: what the objective raised; None where the trial was lost. From a worker process: a copy, or a
@@ -28,7 +29,7 @@ class Outcome:
     """
 
     number: int
-    value: float | None
+    value: float | dict[str, float] | None
     seconds: float
     error: str | None = None
     exception: BaseException | None = None

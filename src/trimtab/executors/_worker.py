@@ -38,7 +38,7 @@ class Pipe:
         self._sending = threading.Lock()
         self._asking = threading.Lock()
         self._answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self.trials: queue.SimpleQueue[tuple[int, bytes] | None] = queue.SimpleQueue()
+        self.trials: queue.SimpleQueue[tuple[int, int, bytes] | None] = queue.SimpleQueue()
         self.busy = False
 
     def send(self, *message: Any) -> None:
@@ -104,9 +104,9 @@ def serve(pipe: Pipe, objective: Any) -> None:
     from trimtab.records import Trial
 
     while (task := pipe.trials.get()) is not None:
-        number, packed = task
+        number, seed, packed = task
         try:
-            trial = Trial(number, pickle.loads(packed), channel=pipe)
+            trial = Trial(number, pickle.loads(packed), seed=seed, channel=pipe)
         except BaseException:
             return pipe.send("broken", traceback.format_exc())
         pipe.send("begun")

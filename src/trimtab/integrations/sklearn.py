@@ -57,7 +57,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
 
     estimator: any scikit-learn estimator or pipeline (names like "clf__alpha").
     space: a trimtab Space, or the dict or list of dicts that GridSearchCV and RandomizedSearchCV take.
-    sampler: "auto", "gp", "tpe", "sobol", "random", "grid", or a sampler object. "grid" tries every combination,
+    sampler: "auto", "gp", "tpe", "cmaes", "sobol", "random", "grid", or a sampler object. "grid" tries every combination,
         whatever n_trials says.
     n_trials: candidates to evaluate; fewer where a finite space has fewer. None: until timeout or patience is reached.
     cv, scoring, refit, error_score, return_train_score, verbose: as in GridSearchCV. Every candidate sees the same

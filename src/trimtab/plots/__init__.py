@@ -9,6 +9,7 @@ from trimtab.plots._history import HistoryData, history, history_data
 from trimtab.plots._interactions import InteractionsData, interactions, interactions_data
 from trimtab.plots._one_at_a_time import OneAtATimeData, Panel, one_at_a_time, one_at_a_time_data
 from trimtab.plots._parallel_coordinates import ParallelData, parallel_coordinates, parallel_coordinates_data
+from trimtab.plots._pareto import ParetoData, pareto, pareto_data
 from trimtab.plots._sensitivity import SensitivityData, sensitivity, sensitivity_data
 from trimtab.plots._tornado import TornadoData, tornado, tornado_data
 
@@ -20,6 +21,7 @@ __all__ = [
     "OneAtATimeData",
     "Panel",
     "ParallelData",
+    "ParetoData",
     "SensitivityData",
     "TornadoData",
     "failures",
@@ -34,6 +36,8 @@ __all__ = [
     "one_at_a_time_data",
     "parallel_coordinates",
     "parallel_coordinates_data",
+    "pareto",
+    "pareto_data",
     "sensitivity",
     "sensitivity_data",
     "tornado",

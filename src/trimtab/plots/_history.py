@@ -44,10 +44,10 @@ def history_data(source: object) -> HistoryData:
     """Values and running best of a Study or TrialTable."""
     table = table_of(source).ended
     finished = table.state == FINISHED
-    y = np.where(finished, table.y, np.nan)
+    y = np.where(finished & table.feasible, table.y, np.nan)
     running = np.fmin.accumulate(y) if table.n else y
     before = np.concatenate([[np.inf], np.where(np.isnan(running[:-1]), np.inf, running[:-1])]) if table.n else y
-    best = int(np.nanargmin(y)) if finished.any() else None
+    best = int(np.nanargmin(y)) if np.isfinite(y).any() else None
     return HistoryData(
         table.number,
         np.where(np.isnan(table.y), np.nan, table.value),

@@ -71,7 +71,7 @@ def parallel_coordinates_data(source: object, parameters: Sequence[str] | None =
     marks = nice(frame.low, frame.high, 6, frame.log) if finished.any() else np.empty(0)
     places = frame.share(marks) if table.direction == "maximize" else 1 - frame.share(marks)
     value_ticks = Ticks(places, tuple(number(m) for m in marks.tolist()), frame.log)
-    best = int(np.nanargmin(np.where(finished, table.y, np.nan))) if finished.any() else None
+    best = table.best
     return ParallelData(
         names,
         table.number,

@@ -13,9 +13,9 @@ from trimtab.records._events import (
     event_key,
 )
 from trimtab.records._fold import Fold
+from trimtab.records._goals import DIRECTIONS, VALUE, Goals, Limit
 from trimtab.records._table import (
     CREATED,
-    DIRECTIONS,
     FAILED,
     FINISHED,
     PRUNED,
@@ -25,7 +25,7 @@ from trimtab.records._table import (
     table_of,
 )
 from trimtab.records._trial import Channel, Trial
-from trimtab.records._value import objective_value
+from trimtab.records._value import objective_outcomes, objective_value
 
 __all__ = [
     "CREATED",
@@ -35,11 +35,14 @@ __all__ = [
     "PRUNED",
     "RUNNING",
     "STATES",
+    "VALUE",
     "Channel",
     "Created",
     "Event",
     "Finished",
     "Fold",
+    "Goals",
+    "Limit",
     "Opened",
     "Released",
     "Reported",
@@ -49,6 +52,7 @@ __all__ = [
     "event_body",
     "event_from_row",
     "event_key",
+    "objective_outcomes",
     "objective_value",
     "table_of",
 ]

@@ -48,7 +48,8 @@ class Opened:
 class Created:
     """stored: the configuration as plain JSON (Space.store).
 
-    origin: "sampler", or "user" for a result or proposal from outside.
+    origin: "sampler", "repeat" for a configuration that is evaluated again on purpose (study._racing), or "user" for a
+        result or proposal from outside.
     """
 
     kind: ClassVar[str] = "created"
@@ -97,6 +98,8 @@ class Finished:
     """state: "finished", "pruned" or "failed". value: the user's own sign, finite, or None where there is none.
 
     seconds: None where unknown. error: traceback of a failure.
+    outcomes: every number that the objective returned by name, the user's own sign, NaN and infinities too; None where
+        it returned one number without a name. With several objectives there is no value, only outcomes.
     """
 
     kind: ClassVar[str] = "finished"
@@ -106,6 +109,7 @@ class Finished:
     seconds: float | None
     error: str | None
     at: float
+    outcomes: dict[str, float] | None = None
 
 
 Event = Opened | Created | Started | Reported | Released | Finished
@@ -135,7 +139,11 @@ def event_body(event: Event) -> dict[str, Any]:
         case Released():
             return {"lost": True} if event.lost else {}
         case Finished():
-            return {"state": event.state, "value": event.value, "seconds": event.seconds, "error": event.error}
+            seconds, error = event.seconds, event.error
+            body: dict[str, Any] = {"state": event.state, "value": event.value, "seconds": seconds, "error": error}
+            if event.outcomes is not None:
+                body["outcomes"] = {name: _plain(value) for name, value in event.outcomes.items()}
+            return body
 
 
 def _plain(number: float) -> float | str:
@@ -151,7 +159,9 @@ def event_from_row(kind: str, number: int, part: int, at: float, body: dict[str,
         case "started":
             return Started(number, part, body, at)
         case "finished":
-            return Finished(number, body["state"], body["value"], body["seconds"], body["error"], at)
+            told = body.get("outcomes")
+            outcomes = None if told is None else {name: float(value) for name, value in told.items()}
+            return Finished(number, body["state"], body["value"], body["seconds"], body["error"], at, outcomes)
         case "reported":
             return Reported(number, part, float(body["step"]), float(body["value"]), at)
         case "released":

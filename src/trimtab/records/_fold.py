@@ -9,6 +9,7 @@ import numpy as np
 
 from trimtab.numerics import FloatArray
 from trimtab.records._events import Created, Event, Finished, Opened, Released, Reported, Started
+from trimtab.records._goals import Goals
 from trimtab.records._table import CREATED, FINISHED, PRUNED, RUNNING, STATES, TrialTable
 from trimtab.records._trial import Channel, Trial
 from trimtab.space import Space
@@ -17,11 +18,15 @@ __all__ = ["Fold"]
 
 
 class Fold:
-    """The state of one study as far as its events were applied: one by one or all at once, it is the same."""
+    """The state of one study as far as its events were applied: one by one or all at once, it is the same.
 
-    def __init__(self, space: Space, direction: str) -> None:
+    goals: None for one objective in this direction.
+    """
+
+    def __init__(self, space: Space, direction: str, goals: Goals | None = None) -> None:
         self.space = space
-        self.direction = direction
+        self.goals = Goals.of(direction) if goals is None else goals
+        self.direction = self.goals.direction
         self.opened: list[Opened] = []
         self.ended: list[int] = []  # numbers in the order of ending: what a sampler's state is made from
         self.running: dict[int, Started] = {}
@@ -31,11 +36,16 @@ class Fold:
         self.n_evaluated = 0  # ended trials that were started; results added from elsewhere do not count
         self.errors: dict[int, str] = {}
         self.reports: dict[int, dict[float, float]] = {}
+        self.outcomes: dict[int, Mapping[str, float]] = {}  # of the trials that were told by name
         self.n_reports: dict[int, int] = {}
+        self.repeated: set[int] = set()  # trials that evaluate a configuration again, on purpose
         self.n = 0
         self._stored: list[Mapping[str, Any]] = []
         self._x: FloatArray = np.empty((64, space.d))
         self._y: FloatArray = np.full(64, np.nan)
+        self._several: FloatArray | None = None  # rows of the goals, where they are more than y
+        if not self.goals.is_single:
+            self._several = np.full((64, self.goals.m + len(self.goals.limits)), np.nan)
         self._state = np.zeros(64, dtype=np.uint8)
         self._seconds: FloatArray = np.full(64, np.nan)
         self._from_sampler = np.zeros(64, dtype=bool)
@@ -43,7 +53,6 @@ class Fold:
 
     def apply(self, events: Sequence[Event]) -> None:
         """Take in what was appended since the last call."""
-        sign = -1.0 if self.direction == "maximize" else 1.0
         for event in events:
             number = event.number
             match event:
@@ -53,13 +62,17 @@ class Fold:
                     self._stored.append(event.stored)
                     self._state[number] = CREATED
                     self._from_sampler[number] = event.origin == "sampler"
+                    if event.origin == "repeat":
+                        self.repeated.add(number)
                     self.waiting[number] = None
                     self.n += 1
                 case Finished():
                     code = STATES.index(event.state)
                     self._state[number] = code
-                    if event.value is not None and code in (FINISHED, PRUNED):
-                        self._y[number] = sign * event.value
+                    if event.outcomes is not None:
+                        self.outcomes[number] = event.outcomes
+                    if code in (FINISHED, PRUNED):
+                        self._note(number, event)
                     self._seconds[number] = np.nan if event.seconds is None else event.seconds
                     if event.error is not None:
                         self.errors[number] = event.error
@@ -100,6 +113,8 @@ class Fold:
             self._state[:n].copy(),
             self._seconds[:n].copy(),
             self._from_sampler[:n],
+            self.goals,
+            None if self._several is None else self._several[:n].copy(),
         )
 
     def point(self, number: int) -> FloatArray:
@@ -118,17 +133,34 @@ class Fold:
         if params is None:
             params = self.space.load([self._stored[number]])[0]
         y, code = self._y[number], self._state[number]
-        sign = -1.0 if self.direction == "maximize" else 1.0
+        value = None if np.isnan(y) or self.goals.m > 1 else float(self.goals.signs[0] * y)
+        outcomes = self.outcomes.get(number, {} if value is None else {self.goals.objectives[0]: value})
         return Trial(
             number,
             params,
+            seed=self._trial_seed(number),
             state=STATES[code],
-            value=None if np.isnan(y) else float(sign * y),
+            value=value,
             seconds=float(self._seconds[number]),
             error=self.errors.get(number),
             reports=self.reports.get(number),
+            outcomes=outcomes,
             channel=channel,
         )
+
+    def _trial_seed(self, number: int) -> int:
+        """Of the seed that the study was begun with: a later one changes proposals, never a trial that exists."""
+        study = int(self.opened[0].settings.get("seed") or 0) if self.opened else 0
+        return int(np.random.SeedSequence(study, spawn_key=(number,)).generate_state(1)[0])
+
+    def _note(self, number: int, event: Finished) -> None:
+        """The row of the goals of a trial that has a result."""
+        told = event.outcomes
+        if told is None:
+            told = {} if event.value is None else dict.fromkeys(self.goals.objectives[:1], event.value)
+        if self._several is not None:
+            self._several[number] = self.goals.row(told)
+        self._y[number] = self.goals.signs[0] * told.get(self.goals.objectives[0], np.nan)
 
     def _place(self) -> None:
         """Compute the rows of x of trials that were created since."""
@@ -141,6 +173,8 @@ class Fold:
         n = len(self._y)
         self._x = np.concatenate([self._x, np.empty_like(self._x)])
         self._y = np.concatenate([self._y, np.full(n, np.nan)])
+        if self._several is not None:
+            self._several = np.concatenate([self._several, np.full_like(self._several, np.nan)])
         self._state = np.concatenate([self._state, np.zeros_like(self._state)])
         self._seconds = np.concatenate([self._seconds, np.full(n, np.nan)])
         self._from_sampler = np.concatenate([self._from_sampler, np.zeros_like(self._from_sampler)])

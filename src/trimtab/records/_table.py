@@ -3,31 +3,36 @@
 Notation
     n, d   trials, searched parameters
     x      configurations in the unit cube (n, d), NaN where a parameter is inactive
-    y      objective, minimised sign (n,), NaN where there is none
-    sign   changes here and nowhere else: value = sign * y
+    y      objective, minimised sign (n,), NaN where there is none; of several objectives the first
+    sign   changes here and in the goals, and nowhere else: value = sign * y
+    m, c   objectives and limits
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from trimtab.errors import InputError
 from trimtab.numerics import BoolArray, ByteArray, FloatArray, IntArray
+from trimtab.numerics._pareto import non_dominated
+from trimtab.records._goals import DIRECTIONS, Goals
 from trimtab.space import Space
 
 __all__ = ["CREATED", "DIRECTIONS", "FAILED", "FINISHED", "PRUNED", "RUNNING", "STATES", "TrialTable", "table_of"]
 
 STATES = ("created", "running", "finished", "pruned", "failed")
 CREATED, RUNNING, FINISHED, PRUNED, FAILED = range(5)
-DIRECTIONS = ("minimize", "maximize")
 
 
 @dataclass(frozen=True, slots=True)
 class TrialTable:
-    """Columns of n trials. state: codes of STATES (n,) uint8. seconds: (n,), NaN where unknown."""
+    """Columns of n trials. state: codes of STATES (n,) uint8. seconds: (n,), NaN where unknown.
+
+    goals: what the study is after. several: rows of the goals (n, m + c); None where they are y alone.
+    """
 
     space: Space
     direction: str
@@ -37,32 +42,43 @@ class TrialTable:
     state: ByteArray
     seconds: FloatArray
     from_sampler: BoolArray
+    goals: Goals = field(default_factory=Goals)
+    several: FloatArray | None = None
 
     @classmethod
-    def of(cls, space: Space, x: FloatArray, y: FloatArray, direction: str = "minimize") -> TrialTable:
+    def of(
+        cls, space: Space, x: FloatArray, y: FloatArray, direction: str = "minimize", *, goals: Goals | None = None
+    ) -> TrialTable:
         """A table of evaluated points: finished where y (minimised sign) is finite, else failed.
 
-        x: snapped points (n, d). y: (n,). Raises InputError for other shapes or an unknown direction.
+        x: snapped points (n, d). y: (n,), or the rows of `goals` (n, m + c). goals: None for one objective.
+        Raises InputError for other shapes or an unknown direction.
         """
         x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-        n = y.size
-        if y.shape != (n,) or x.shape != (n, space.d):
+        goals = Goals.of(direction) if goals is None else goals
+        n, several = len(y) if y.ndim else 0, None
+        width = goals.m + len(goals.limits)
+        if y.shape != ((n,) if goals.is_single else (n, width)) or x.shape != (n, space.d):
+            columns = "(n,)" if goals.is_single else f"(n, {width})"
             raise InputError(
-                f"A table needs x of shape (n, {space.d}) and y of shape (n,), got {x.shape} and {y.shape}. "
+                f"A table needs x of shape (n, {space.d}) and y of shape {columns}, got {x.shape} and {y.shape}. "
                 "Reshape them."
             )
-        if direction not in DIRECTIONS:
-            raise InputError(f"direction must be 'minimize' or 'maximize', got {direction!r}.")
-        finite = np.isfinite(y)
+        finite: BoolArray = np.all(np.isfinite(y.reshape(n, width)), axis=1)
+        if not goals.is_single:
+            several = np.where(finite[:, None], y, np.nan)
+            y = several[:, 0]
         return cls(
             space,
-            direction,
+            goals.direction,
             np.arange(n),
             x,
             np.where(finite, y, np.nan),
             np.where(finite, FINISHED, FAILED).astype(np.uint8),
             np.full(n, np.nan),
             np.ones(n, dtype=bool),
+            goals,
+            several,
         )
 
     @property
@@ -80,6 +96,49 @@ class TrialTable:
         """The objective in the user's own sign (n,)."""
         return self.sign * self.y
 
+    @property
+    def outcomes(self) -> FloatArray:
+        """Objectives in minimised sign, then the slack of each limit, <= 0 where it is kept (n, m + c)."""
+        return self.y[:, None] if self.several is None else self.several
+
+    @property
+    def feasible(self) -> BoolArray:
+        """Which trials keep every limit (n,). Without limits all do, also those that have no result."""
+        return self.goals.feasible(self.outcomes)
+
+    @property
+    def best(self) -> int | None:
+        """Row of the best of one objective: finished and feasible, the earliest of equal ones. None if there is none."""
+        rows = (self.state == FINISHED) & self.feasible & np.isfinite(self.y)
+        return int(np.argmin(np.where(rows, self.y, np.inf))) if rows.any() else None
+
+    @property
+    def front(self) -> IntArray:
+        """Rows on the Pareto front: finished, feasible and not dominated; the best by the first objective first."""
+        objectives = self.outcomes[:, : self.goals.m]
+        rows = np.flatnonzero((self.state == FINISHED) & self.feasible & np.isfinite(objectives).all(axis=1))
+        rows = rows[non_dominated(objectives[rows])]
+        return rows[np.lexsort(objectives[rows].T[::-1])]
+
+    def of_outcome(self, name: str) -> TrialTable:
+        """The same trials with one objective only: this objective, or the outcome that this limit bounds.
+
+        For analyses, which ask about one number. InputError for a name that is neither.
+        """
+        goals = self.goals
+        if name in goals.objectives:
+            j = goals.objectives.index(name)
+            alone, y = Goals((name,), (goals.signs[j],)), self.outcomes[:, j]
+        elif name in goals.names:
+            k = [limit.name for limit in goals.limits].index(name)
+            limit = goals.limits[k]
+            alone, y = Goals((name,), (limit.sign,)), self.outcomes[:, goals.m + k] + limit.sign * limit.bound
+        else:
+            raise InputError(
+                f"The study has no objective and no limit named {name!r}; it has {', '.join(map(repr, goals.names))}."
+            )
+        return replace(self, direction=alone.direction, y=y.copy(), goals=alone, several=None)
+
     def where(self, rows: BoolArray | IntArray) -> TrialTable:
         """Some of the rows, by mask or by position."""
         return replace(
@@ -90,6 +149,7 @@ class TrialTable:
             state=self.state[rows],
             seconds=self.seconds[rows],
             from_sampler=self.from_sampler[rows],
+            several=None if self.several is None else self.several[rows],
         )
 
     @property

@@ -26,34 +26,42 @@ class Trial(Mapping[str, Any]):
 
     number: rank in the study, from 0.
     params: a dict of the parameters.
+    seed: a number below 2^32 for the objective's own randomness, such as torch.manual_seed(trial.seed): it follows from
+        the study's seed and the trial's number, stays the same after an interruption, and differs for each repeat of a
+        configuration.
     state: "created", "running", "finished", "pruned" or "failed".
-    value: the objective, None while there is none.
+    value: the objective, None while there is none, and where the study has several: they are in `outcomes`.
+    outcomes: a read-only mapping from names to numbers: every objective, and whatever else the objective returned.
     seconds: time of the evaluation, NaN while there is none.
     error: traceback of a failure.
     reports: {step: value}, the intermediate values.
     """
 
-    __slots__ = ("_channel", "_params", "error", "number", "reports", "seconds", "state", "value")
+    __slots__ = ("_channel", "_params", "error", "number", "outcomes", "reports", "seconds", "seed", "state", "value")
 
     def __init__(
         self,
         number: int,
         params: Mapping[str, Any],
         *,
+        seed: int = 0,
         state: str = "running",
         value: float | None = None,
         seconds: float = float("nan"),
         error: str | None = None,
         reports: Mapping[float, float] | None = None,
+        outcomes: Mapping[str, float] | None = None,
         channel: Channel | None = None,
     ) -> None:
         self.number = number
         self._params = dict(params)
+        self.seed = seed
         self.state = state
         self.value = value
         self.seconds = seconds
         self.error = error
         self.reports: Mapping[float, float] = MappingProxyType(dict(reports or {}))
+        self.outcomes: Mapping[str, float] = MappingProxyType(dict(outcomes or {}))
         self._channel = channel
 
     @property
@@ -83,8 +91,12 @@ class Trial(Mapping[str, Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy for another process is a record: it has no channel to the study."""
-        settings = {name: getattr(self, name) for name in ("state", "value", "seconds", "error")}
-        return _record, (self.number, self._params, {**settings, "reports": dict(self.reports)})
+        settings = {name: getattr(self, name) for name in ("seed", "state", "value", "seconds", "error")}
+        return _record, (
+            self.number,
+            self._params,
+            {**settings, "reports": dict(self.reports), "outcomes": dict(self.outcomes)},
+        )
 
     def __getitem__(self, name: str) -> Any:
         return self._params[name]
@@ -97,6 +109,8 @@ class Trial(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         value = "" if self.value is None else f", value={self.value:.6g}"
+        if self.value is None and self.outcomes:
+            value = ", outcomes={" + ", ".join(f"{k!r}: {v:.6g}" for k, v in self.outcomes.items()) + "}"
         return f"Trial({self.number}, {self._params!r}, state={self.state!r}{value})"
 
 

@@ -1,16 +1,17 @@
-"""What an objective may return: one real number."""
+"""What an objective may return: one real number, or a mapping from names to real numbers."""
 
 from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from trimtab.errors import ObjectiveError
 
-__all__ = ["objective_value"]
+__all__ = ["objective_outcomes", "objective_value"]
 
 
 def objective_value(returned: Any, name: str = "") -> float:
@@ -38,3 +39,23 @@ def objective_value(returned: Any, name: str = "") -> float:
         f"{who} one real number, got {shown if len(shown) <= 80 else shown[:77] + '...'} "
         f"({type(returned).__name__}). {remedy}"
     )
+
+
+def objective_outcomes(returned: Any, name: str = "") -> float | dict[str, float]:
+    """The number that the objective returned, or its outcomes by name where it returned a mapping.
+
+    name, and the numbers: as in `objective_value`. ObjectiveError for anything else.
+    """
+    if not isinstance(returned, Mapping):
+        return objective_value(returned, name)
+    who = name or "The objective's result"
+    if not returned:
+        raise ObjectiveError(
+            f'{who} must be one real number, or name some, such as {{"value": loss}}; got an empty mapping.'
+        )
+    outcomes = {}
+    for key, value in returned.items():
+        if not isinstance(key, str):
+            raise ObjectiveError(f"{who} must be named by texts, got the name {key!r}. Write {str(key)!r}.")
+        outcomes[key] = objective_value(value, f"Outcome {key!r} of {name or 'the objective'}")
+    return outcomes

@@ -16,7 +16,7 @@ import numpy as np
 
 from trimtab._version import __version__
 from trimtab.errors import TrimtabError
-from trimtab.records import FINISHED, STATES, Created, Event, Finished, Trial, TrialTable
+from trimtab.records import STATES, Created, Event, Finished, Trial, TrialTable
 from trimtab.sensitivity import Gradient, OneAtATime, Sensitivity, gradient, one_at_a_time, sobol
 from trimtab.space import Categorical, Constant, Distribution, Float, Int, Parameter, Space
 
@@ -30,6 +30,27 @@ class Store(Protocol):
 
     def read(self, study: str, since: int = 0) -> tuple[list[Event], int]: ...
     def describe(self) -> str: ...
+
+
+class Recommended(Protocol):
+    """The part of a recommendation that a report shows (`study.Recommendation`)."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def params(self) -> dict[str, Any]: ...
+    @property
+    def mean(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def probability_best(self) -> float: ...
+    @property
+    def advice(self) -> str: ...
 
 
 class Reported(Protocol):
@@ -46,6 +67,8 @@ class Reported(Protocol):
     @property
     def settings(self) -> Mapping[str, Any]: ...
     @property
+    def sampler_choice(self) -> str: ...
+    @property
     def table(self) -> TrialTable: ...
     @property
     def trials(self) -> Sequence[Trial]: ...
@@ -53,6 +76,7 @@ class Reported(Protocol):
     def best(self) -> Trial: ...
     @property
     def storage(self) -> Store: ...
+    def recommend(self) -> Recommended: ...
 
 
 @dataclass(frozen=True)
@@ -73,7 +97,11 @@ class FailureGroup:
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """Everything that the page shows. counts: trials by state; made: (what, value) rows of how the study was made."""
+    """Everything that the page shows. counts: trials by state; made: (what, value) rows of how the study was made.
+
+    best: of one objective, keeping every limit. front: of several objectives. analysed: the table of the one objective
+    that the analyses look at.
+    """
 
     name: str
     direction: str
@@ -89,14 +117,18 @@ class Facts:
     made: tuple[tuple[str, str], ...]
     space: tuple[tuple[str, str], ...]
     constraints: tuple[str, ...]
+    analysed: TrialTable
+    front: tuple[Trial, ...] = ()
+    recommended: Recommended | None = None
 
 
 def facts_of(study: Reported, now: datetime) -> Facts:
     """Read the study once and analyse it. now: the date that the report shows."""
     table = study.table
     trials = list(study.trials)[: table.n]
-    finished = table.state == FINISHED
-    best = trials[int(np.nanargmin(np.where(finished, table.y, np.nan)))] if finished.any() else None
+    several = table.goals.m > 1
+    best = None if several or table.best is None else trials[table.best]
+    analysed = table.of_outcome(table.goals.objectives[0]) if several else table
     counts = {name: int(np.sum(table.state == code)) for code, name in enumerate(STATES)}
     seconds = table.seconds[np.isfinite(table.seconds)]
     wall = _wall_seconds(study)
@@ -107,15 +139,25 @@ def facts_of(study: Reported, now: datetime) -> Facts:
         best,
         {name: count for name, count in counts.items() if count},
         failure_groups(trials),
-        _attempt(sobol, table),
-        _attempt(one_at_a_time, table),
-        _attempt(gradient, table),
+        _attempt(sobol, analysed),
+        _attempt(one_at_a_time, analysed),
+        _attempt(gradient, analysed),
         float(seconds.sum()) if len(seconds) else math.nan,
         wall,
         _made(study, now),
         _space(study.space),
         tuple(c.text for c in study.space.constraints),
+        analysed,
+        tuple(trials[row] for row in table.front) if several else (),
+        None if best is None else _recommended(study),
     )
+
+
+def _recommended(study: Reported) -> Recommended | None:
+    try:
+        return study.recommend()
+    except (TrimtabError, ArithmeticError, np.linalg.LinAlgError):
+        return None  # the best trial is shown either way
 
 
 def failure_groups(trials: Sequence[Trial]) -> tuple[FailureGroup, ...]:
@@ -156,7 +198,7 @@ def _wall_seconds(study: Reported) -> float:
 def _made(study: Reported, now: datetime) -> tuple[tuple[str, str], ...]:
     settings = study.settings
     return (
-        ("sampler", str(settings.get("sampler", "unknown"))),
+        ("sampler", _sampler(study, str(settings.get("sampler", "unknown")))),
         ("seed", str(study.seed)),
         ("storage", PurePath(study.storage.describe()).name or "memory"),
         ("written on", now.strftime("%Y-%m-%d %H:%M %Z").strip()),
@@ -167,6 +209,10 @@ def _made(study: Reported, now: datetime) -> tuple[tuple[str, str], ...]:
         ("plotly", metadata.version("plotly")),
         ("system", f"{platform.system()} {platform.machine()}"),
     )
+
+
+def _sampler(study: Reported, stored: str) -> str:
+    return f"auto, now {study.sampler_choice}" if stored.startswith("Auto(") else stored
 
 
 def _versions(here: str, stored: str) -> str:

@@ -26,8 +26,11 @@ def header(facts: Facts) -> Markup:
     better = "lower is better" if facts.direction == "minimize" else "higher is better"
     best = f"{facts.best.value:.6g}" if facts.best is not None and facts.best.value is not None else "–"
     states = ", ".join(f"{count} {name}" for name, count in facts.counts.items()) or "none yet"
+    goals = facts.table.goals
     cards = [
-        ("best value", best, f"trial {facts.best.number}" if facts.best else "nothing has finished"),
+        ("on the front", str(len(facts.front)), f"of {goals.m} objectives")
+        if goals.m > 1
+        else ("best value", best, f"trial {facts.best.number}" if facts.best else _no_best(facts)),
         ("trials", str(facts.table.n), states),
         ("evaluation", duration(facts.evaluation_seconds), "time inside the objective"),
         ("from first to last", duration(facts.wall_seconds), "pauses included"),
@@ -43,6 +46,10 @@ def header(facts: Facts) -> Markup:
         for label, value, below in cards
     ]
     lead = f"{'Minimising' if facts.direction == 'minimize' else 'Maximising'} one number; {better}."
+    if goals.m > 1:
+        lead = f"Goals: {', '.join(f'{d} {name}' for name, d in goals.directions.items())}."
+    if goals.limits:
+        lead += f" Limits: {', '.join(map(str, goals.limits))}."
     return tag("header", tag("h1", facts.name), tag("p", lead, class_="lead"), tag("div", *shown, class_="cards"))
 
 
@@ -105,9 +112,31 @@ def _names(names: list[str]) -> Markup:
     return Markup(", ".join(shown[:-1]) + " and " + shown[-1] if len(shown) > 1 else shown[0])
 
 
+def _no_best(facts: Facts) -> str:
+    return "no trial keeps every limit" if facts.counts.get("finished") else "nothing has finished"
+
+
+def _front(facts: Facts, figures: Figures) -> Markup:
+    """Of several objectives: the front as a figure and as a table."""
+    names = facts.table.goals.objectives
+    about = paragraph(
+        "No trial is the best in every objective. These are the ones that no other beats in all of them: choose among "
+        f"them. The sections below look at the first objective, {names[0]}."
+    )
+    rows = [[str(t.number), *(f"{t.outcomes[name]:.6g}" for name in names), as_python(t.params)] for t in facts.front]
+    head = ["trial", *names, "configuration"]
+    body = table(head, rows[:_MOST_ROWS]) if rows else note(f"There is no front: {_no_best(facts)}.")
+    if len(rows) > _MOST_ROWS:
+        body = Markup(body + folded(f"all {len(rows)} trials of the front", table(head, rows)))
+    return Markup(about + figures.add(plots.pareto(facts.table)) + body)
+
+
 def _best(facts: Facts, figures: Figures) -> Markup:
+    if facts.table.goals.m > 1:
+        return _front(facts, figures)
     if facts.best is None:
-        return note("No trial has finished yet, so there is no best configuration.")
+        why = "No trial keeps every limit" if facts.counts.get("finished") else "No trial has finished yet"
+        return note(f"{why}, so there is no best configuration.")
     code = as_python(facts.best.params)
     button = tag("button", "Copy", type="button", class_="copy")
     value = f"{facts.best.value:.8g}" if facts.best.value is not None else "–"
@@ -115,11 +144,30 @@ def _best(facts: Facts, figures: Figures) -> Markup:
     return Markup(
         paragraph(f"Trial {facts.best.number}, value {value}{seconds}.")
         + tag("div", button, tag("pre", tag("code", code)), class_="code")
+        + _recommended(facts)
     )
 
 
+def _recommended(facts: Facts) -> Markup:
+    """What to use where the objective is noisy, and how sure that is."""
+    found, best = facts.recommended, facts.best
+    if found is None or best is None:
+        return Markup("")
+    interval = ""
+    if math.isfinite(found.low):
+        interval = f" ({found.confidence:.0%} interval {found.low:.6g} to {found.high:.6g})"
+    said = (
+        f"Recommended by posterior mean: {'the same trial' if found.number == best.number else f'trial {found.number}'}, "
+        f"{found.mean:.6g} on average{interval}; of those tried it is the best with probability "
+        f"{found.probability_best:.2f}. {found.advice}"
+    )
+    if found.number == best.number:
+        return paragraph(said)
+    return Markup(paragraph(said) + tag("pre", tag("code", as_python(found.params, "recommended"))))
+
+
 def _history(facts: Facts, figures: Figures) -> Markup:
-    return figures.add(plots.history(facts.table))
+    return figures.add(plots.history(facts.analysed))
 
 
 def _sensitivity(facts: Facts, figures: Figures) -> Markup:
@@ -206,7 +254,7 @@ def _parallel(facts: Facts, figures: Figures) -> Markup:
     if len(names) > most and isinstance(facts.sensitivity, Sensitivity):
         strongest = plots.sensitivity_data(facts.sensitivity).parameters[:most]
         names = tuple(name for name in names if name in strongest)
-    return figures.add(plots.parallel_coordinates(facts.table, parameters=names[:most]))
+    return figures.add(plots.parallel_coordinates(facts.analysed, parameters=names[:most]))
 
 
 def _failures(facts: Facts, figures: Figures) -> Markup:

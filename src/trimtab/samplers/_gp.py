@@ -1,13 +1,16 @@
 """Bayesian optimisation with a Gaussian process, for mixed, conditional and constrained spaces.
 
 Three space-filling points, the first the centre; then each trial is the point of highest log expected improvement
-under an ARD Matern-5/2 process fitted to warped objective values. Failed and pruned trials enter at the bad end, so
-that their neighbourhood is avoided; pending ones as if they came out at their posterior mean (kriging believer). The
-warp (half rank and log, normal scores, Yeo-Johnson) is the one that predicts left-out trials best.
+under an ARD Matern-5/2 process fitted to warped objective values. Pruned trials enter at the bad end, so that their
+neighbourhood is avoided; pending ones as if they came out at their posterior mean (kriging believer). Failed ones enter
+at the upper quartile: the worst value would be a cliff that hides the good configurations beside it. What they teach is
+the probability of success, a second model, whose log is added to the improvement, twice. A prior of the user is added
+too, and fades. The warp (half rank and log, normal scores, Yeo-Johnson) is the one that predicts left-out trials best.
+Several objectives, and limits on outcomes: see `_gp_goals`.
 
 Notation
     x      ended trials, NaN where inactive             (n, d)
-    y      their objective, minimised, NaN where failed (n,)
+    y      their objective, minimised; infinite where failed, NaN where pruned without a value (n,)
     z      y warped to mean 0, sd 1                     (n,)
     c(n)   checkpoint: hyperparameters are those of the first c(n) ended trials
 
@@ -20,24 +23,39 @@ Carraro 2010 (kriging believer); Song et al. 2024 (output warps, centre first).
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from trimtab.acquisition import LogExpectedImprovement, draw_new, is_new, keys, maximise
+from trimtab.acquisition import (
+    Acquisition,
+    LogExpectedImprovement,
+    LogPrior,
+    LogSuccess,
+    Sum,
+    draw_new,
+    is_new,
+    keys,
+    maximise,
+    prior_weight,
+)
 from trimtab.errors import InputError
 from trimtab.numerics import WARPS, FloatArray, IntArray, log_slope, sobol_points
 from trimtab.numerics._threads import one_blas_thread
-from trimtab.records import TrialTable
+from trimtab.records import FAILED, TrialTable
+from trimtab.samplers._gp_goals import Several, promising
 from trimtab.space import Space
-from trimtab.surrogates import Columns, GaussianProcess, fit_gp
+from trimtab.surrogates import Columns, GaussianProcess, fit_gp, fit_success
 
 __all__ = ["GP", "GPState"]
 
 FIT_MAX = 300  # trials that hyperparameters are fitted to; more would change them little and cost n^3
 MODEL_MAX = 1000  # trials in the model: the best, the newest, and some of every time
 WARP_MIN, WARP_MAX = 20, 100  # finished trials before a warp is chosen, and how many it is chosen by
-BAD = 1.0  # least warped value of a failed trial: one sd worse than the mean
+BAD = 1.0  # least warped value of a pruned trial without a value: one sd worse than the mean
+FAILED_AT = 0.75  # quantile of the warped values at which a failed trial enters
+SUCCESS_POWER = 2.0  # of the probability of success: with 1 more trials fail, for no better configurations
 CENTRES = 5  # good points whose neighbourhood is searched
 
 
@@ -47,6 +65,7 @@ class _Cell:
 
     fit: _Fit | None = None
     model: GaussianProcess | None = None
+    success: Acquisition | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +88,7 @@ class GPState:
     checkpoint: int = 0
     at_checkpoint: _Cell = field(default_factory=_Cell, repr=False)
     here: _Cell = field(default_factory=_Cell, repr=False)
+    several: Several | None = None  # where there is more than one objective: see `_gp_goals`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,10 +121,17 @@ class GP:
         """State with newly ended trials, in order of ending."""
         if not finished.n:
             return state
-        x, y = np.concatenate([state.x, finished.x]), np.concatenate([state.y, finished.y])
+        new = np.where(finished.state == FAILED, np.inf, finished.y)
+        x, y = np.concatenate([state.x, finished.x]), np.concatenate([state.y, new])
         checkpoint = _checkpoint(len(y))
         cell = state.at_checkpoint if checkpoint == state.checkpoint else _Cell()
-        return replace(state, x=x, y=y, checkpoint=checkpoint, at_checkpoint=cell, here=_Cell())
+        several = state.several
+        if not finished.goals.is_single:
+            several = several or Several.of(finished, state)
+            names = finished.goals.objectives[1:]
+            others = [self.update(s, finished.of_outcome(n)) for s, n in zip(several.others, names, strict=True)]
+            several = several.after(finished, tuple(others), checkpoint != state.checkpoint)
+        return replace(state, x=x, y=y, checkpoint=checkpoint, at_checkpoint=cell, here=_Cell(), several=several)
 
     def suggest(self, state: GPState, pending: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
         """n new feasible points (n, d). pending (q, d): points that are running, kept away from.
@@ -140,14 +167,63 @@ class GP:
             fresh = state.design[is_new(state.design, taken)]
             if len(fresh):
                 return np.array(fresh[0])
+        terms = self._terms(state, len(waiting))
         if not np.isfinite(state.y).any():
-            return np.array(draw_new(state.space, 1, taken, rng)[0])
+            if not terms:
+                return np.array(draw_new(state.space, 1, taken, rng)[0])
+            return maximise(Sum(terms), state.space, np.empty((0, state.space.d)), taken, rng, self.n_candidates)
+        if state.several is not None:
+            return self._suggest_several(state, state.several, waiting, taken, terms, rng)
         model = self.model(state)
-        order = np.argsort(model.fitted, kind="stable")
+        done = np.isfinite(state.y[_subset(state.y, MODEL_MAX)])
+        fitted = np.where(done, model.fitted, np.inf)
+        order = np.argsort(fitted, kind="stable")
         posterior = model.believe(waiting).reinterpolated()
-        acquisition = LogExpectedImprovement(posterior, float(model.fitted[order[0]]))
+        improvement = LogExpectedImprovement(posterior, float(fitted[order[0]]))
         count = int(np.clip(4e5 / model.n, min(400, self.n_candidates), self.n_candidates))
-        return maximise(acquisition, state.space, model.x[order[:CENTRES]], taken, rng, count)
+        centres = model.x[order[: min(CENTRES, int(done.sum()))]]
+        if state.space.prior is not None:
+            centres = np.concatenate([centres, state.space.snap(state.space.prior.mode)])
+        return maximise(Sum((improvement, *terms)), state.space, centres, taken, rng, count)
+
+    def _suggest_several(
+        self,
+        state: GPState,
+        several: Several,
+        waiting: FloatArray,
+        taken: Set[bytes],
+        terms: tuple[Acquisition, ...],
+        rng: np.random.Generator,
+    ) -> FloatArray:
+        """Of several objectives, or under limits: see `_gp_goals`."""
+        rows = _subset(state.y, MODEL_MAX)
+        fit = _subset(state.y[: state.checkpoint], FIT_MAX)
+        slacks = [several.slack(k, state.columns, state.x, rows, fit) for k in range(len(several.goals.limits))]
+        promise, centres = promising(
+            several.goals,
+            several.outcomes[rows],
+            state.x[rows],
+            [self.model(state), *map(self.model, several.others)],
+            [slack for slack in slacks if slack is not None],
+            waiting,
+            CENTRES,
+        )
+        if state.space.prior is not None:
+            centres = np.concatenate([centres, state.space.snap(state.space.prior.mode)])
+        count = int(np.clip(4e5 / len(rows), min(400, self.n_candidates), self.n_candidates))
+        return maximise(Sum((*promise, *terms)), state.space, centres, taken, rng, count)
+
+    def _terms(self, state: GPState, n_waiting: int) -> tuple[Acquisition, ...]:
+        """What counts besides the improvement: that the trial succeeds, and what the user believes."""
+        terms: list[Acquisition] = []
+        failed = np.isinf(state.y)
+        if failed.any():
+            if state.here.success is None:
+                state.here.success = LogSuccess(*fit_success(state.columns, state.x, ~failed), SUCCESS_POWER)
+            terms.append(state.here.success)
+        if state.space.prior is not None:
+            terms.append(LogPrior(state.space.prior, prior_weight(len(state.y) + n_waiting)))
+        return tuple(terms)
 
     def _fit(self, state: GPState) -> _Fit:
         """Warp and hyperparameters at the state's checkpoint."""
@@ -161,9 +237,13 @@ class GP:
 
 
 def _design(space: Space, n: int, seed: int) -> FloatArray:
-    """The centre, then scrambled Sobol' points; feasible and distinct, so possibly fewer than n."""
+    """The centre, then scrambled Sobol' points; feasible and distinct, so possibly fewer than n.
+
+    With a prior of the user: his best guess, and every second of the others where he believes it to be worth it.
+    """
     spread = sobol_points(4 * n, space.d, seed)
-    x = space.snap(np.concatenate([np.full((1, space.d), 0.5), spread]))
+    centre_first = np.concatenate([np.full((1, space.d), 0.5), spread])
+    x = space.snap(centre_first if space.prior is None else space.prior.blend(spread))
     x = x[space.feasible(x)]
     return x[is_new(x, frozenset())][:n]
 
@@ -179,11 +259,12 @@ def _checkpoint(n: int) -> int:
 
 
 def _targets(y: FloatArray, warp: str) -> FloatArray:
-    """Warped values z (n,); failed trials at the bad end."""
+    """Warped values z (n,); failed trials at the upper quartile, pruned ones without a value at the bad end."""
     done = np.isfinite(y)
     z = np.empty(len(y))
     z[done] = WARPS[warp](y[done])
-    z[~done] = max(BAD, float(z[done].max())) if done.any() else 0.0
+    z[np.isnan(y)] = max(BAD, float(z[done].max())) if done.any() else 0.0
+    z[np.isinf(y)] = np.quantile(z[done], FAILED_AT) if done.any() else 0.0
     return z
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.errors import InputError
 from trimtab.samplers._auto import Auto
+from trimtab.samplers._cmaes import CMAES
 from trimtab.samplers._gp import GP
 from trimtab.samplers._grid import Grid
 from trimtab.samplers._protocol import Sampler
@@ -21,6 +22,7 @@ __all__ = ["names", "resolve"]
 
 _BUILT_IN: dict[str, Callable[[], Sampler]] = {
     "auto": Auto,
+    "cmaes": CMAES,
     "gp": GP,
     "grid": Grid,
     "random": Random,

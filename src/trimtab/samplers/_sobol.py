@@ -17,6 +17,7 @@ from trimtab.records import TrialTable
 from trimtab.samplers._cells import Cells
 from trimtab.samplers._history import History, Taken, ended, keys, nothing_left
 from trimtab.space import Space
+from trimtab.space._prior import Prior
 
 __all__ = ["Sobol", "SobolState", "SobolStream"]
 
@@ -25,10 +26,13 @@ _RAW_PER_CELL = 8  # raw points a cell of a finite space, before the cells that 
 
 
 class SobolStream:
-    """The allowed, distinct points of the sequence, found as they are asked for. A pure function of space and seed."""
+    """The allowed, distinct points of the sequence, found as they are asked for. A pure function of space and seed.
 
-    def __init__(self, space: Space, seed: int) -> None:
-        self._space, self._seed = space, seed
+    prior: the best guess comes first then, and every second point lies where it is believed to be worth it.
+    """
+
+    def __init__(self, space: Space, seed: int, prior: Prior | None = None) -> None:
+        self._space, self._seed, self._prior = space, seed, prior
         self.cells = Cells(space)
         self._points = np.empty((0, space.d))
         self._seen: set[bytes] = set()
@@ -59,7 +63,8 @@ class SobolStream:
     def _extend(self) -> None:
         """Double the raw sequence; at its end add the cells of a finite space that it missed, in random order."""
         size = max(_FIRST, 2 * self._raw)
-        self._add(self._space.snap(sobol_points(size, self._space.d, self._seed)[self._raw :]))
+        u = sobol_points(size, self._space.d, self._seed)
+        self._add(self._space.snap((u if self._prior is None else self._prior.blend(u))[self._raw :]))
         self._raw = size
         cells = self._space.cells
         enough = _MOST if cells is None else min(_MOST, _RAW_PER_CELL * cells)

@@ -119,6 +119,11 @@ _kept: OrderedDict[str, Prepared] = OrderedDict()
 def prepare(source: object, scale: str = "auto") -> Prepared:
     """Trials of a study or table, ready to analyse; the fit of the same trials is not repeated."""
     table = table_of(source)
+    if table.goals.m > 1:
+        raise InputError(
+            f"A sensitivity analysis looks at one number, and this study has {table.goals.m} objectives. Say which one: "
+            f"pass study.table.of_outcome({table.goals.objectives[0]!r})."
+        )
     key = _digest(table, scale)
     found = _kept.get(key)
     if found is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,10 +14,15 @@ from trimtab.numerics import FloatArray
 from trimtab.space._choices import ChoiceColumn, same_value
 from trimtab.space._labels import has_address, label_of, labels_of
 from trimtab.space._parameter import Kind, Parameter
+from trimtab.space._prior import CHOSEN, Belief, choice_belief
 
-__all__ = ["Categorical", "Constant", "stable_order"]
+__all__ = ["Categorical", "ChoiceWeights", "Constant", "stable_order"]
 
 _PLAIN = (str, int, float, bool, type(None), tuple)
+
+
+class ChoiceWeights(tuple[float, ...]):
+    """A belief in choices, in their order: probabilities (K,)."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +32,14 @@ class Categorical(Parameter):
     ordered: the choices have an order (small, medium, large), which the samplers and analyses then use.
     labels: short stable texts, one a choice, under which the choices are stored; by default made from the choices
         themselves.
+    prior: which choice is believed to be best: one of them, or {choice or label: weight}; choices left out weigh 0,
+        which makes them unlikely, not impossible. It guides the first trials and fades as results come in.
     """
 
     choices: Sequence[Any] = field(compare=False)
     ordered: bool = field(default=False, kw_only=True)
     labels: Sequence[str] = field(default=(), kw_only=True)
+    prior: Any = field(default=None, kw_only=True)
     _known: dict[tuple[type, Any], int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -44,6 +53,7 @@ class Categorical(Parameter):
                     self._known.setdefault((type(choice), choice), k)
                 except TypeError:  # a tuple of lists
                     continue
+        object.__setattr__(self, "prior", self._weights())
 
     @property
     def kind(self) -> Kind:
@@ -80,6 +90,42 @@ class Categorical(Parameter):
                 if type(choice) is type(value) and label_of(choice) == label:
                     return k
         return None
+
+    def belief(self) -> Belief | None:
+        return None if self.prior is None else choice_belief(self.prior)
+
+    def _weights(self) -> ChoiceWeights | None:
+        """The prior as probabilities. SpaceError for a choice that is none, and for weights that are none."""
+        prior, k = self.prior, len(self.choices)
+        if prior is None or isinstance(prior, ChoiceWeights):
+            return prior
+        best = self.named(prior)
+        if best is not None:
+            return ChoiceWeights((1.0 - CHOSEN) / k + CHOSEN * (i == best) for i in range(k))
+        if not isinstance(prior, Mapping):
+            raise SpaceError(
+                f"Categorical prior must be one of the choices {', '.join(self.labels[:8])}, or {{choice: weight}}, got "
+                f"{prior!r}."
+            )
+        weights = [0.0] * k
+        for choice, weight in prior.items():
+            at = self.named(choice)
+            if at is None:
+                raise SpaceError(f"Categorical prior names {choice!r}, which is none of {', '.join(self.labels[:8])}.")
+            number = isinstance(weight, (int, float, np.integer, np.floating)) and not isinstance(weight, bool)
+            if not number or not 0 <= weight < math.inf:
+                raise SpaceError(f"Categorical prior needs weights >= 0, got {weight!r} for {choice!r}.")
+            weights[at] = float(weight)
+        total = math.fsum(weights)
+        if total <= 0:
+            raise SpaceError(f"Categorical prior needs a weight above 0, got {dict(prior)!r}.")
+        return ChoiceWeights(w / total for w in weights)
+
+    def named(self, choice: object) -> int | None:
+        """Position of a choice, or of the one with this label."""
+        at = self.position(choice)
+        named = isinstance(choice, str) and choice in self.labels
+        return list(self.labels).index(str(choice)) if at is None and named else at
 
     def values(self, u: FloatArray) -> list[Any]:
         return [self.choices[k] for k in self.positions(u)]

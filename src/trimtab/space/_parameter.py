@@ -22,6 +22,7 @@ from trimtab.errors import SpaceError
 from trimtab.numerics import FloatArray
 from trimtab.space._choices import ValueColumn
 from trimtab.space._conditions import Condition
+from trimtab.space._prior import Belief
 
 __all__ = ["MOST_LEVELS", "Kind", "Parameter", "finite_number"]
 
@@ -104,6 +105,10 @@ class Parameter:
     def fits(self, stored: Sequence[Any]) -> bool:
         """Whether all stored values are surely still valid; False only means that each has to be looked at."""
         return False
+
+    def belief(self) -> Belief | None:
+        """Where the user believes the optimum to lie; None without a prior."""
+        return None
 
     def label(self, value: object) -> str:
         """Short text for tables and plots."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from trimtab.errors import SpaceError
 from trimtab.numerics import BoolArray, FloatArray
-from trimtab.space._categorical import Categorical, Constant
+from trimtab.space._categorical import Categorical, ChoiceWeights, Constant
 from trimtab.space._conditions import Condition
 from trimtab.space._constraints import Constraint
 from trimtab.space._distribution import Distribution, frozen_from_spec
@@ -102,6 +102,9 @@ def _parameter_to_plain(parameter: Parameter, columns: Sequence[Column]) -> dict
             plain = {"type": "constant", "value": _choice_to_plain(parameter.value, label_of(parameter.value))}
         case _:
             raise TypeError(f"unknown kind of parameter: {parameter!r}")
+    prior = getattr(parameter, "prior", None)
+    if prior is not None:  # left out where there is none: a space without beliefs is stored as it ever was
+        plain["prior"] = list(prior) if isinstance(prior, tuple) else prior
     if parameter.when is not None:
         parents = {c.public: c.parameter for c in columns if isinstance(c.parameter, Categorical)}
         plain["when"] = {
@@ -125,14 +128,16 @@ def _parameter_from_plain(plain: Mapping[str, Any]) -> Parameter:
         text = plain["when"]["expression"]
         equals = tuple((p, tuple(_value_from_plain(v) for v in values)) for p, values in plain["when"]["equals"])
         when = Condition(equals, Expression(text) if text else None)
+    prior = plain.get("prior")
     match plain["type"]:
         case "float":
-            return Float(plain["low"], plain["high"], log=plain["log"], step=plain["step"], when=when)
+            return Float(plain["low"], plain["high"], log=plain["log"], step=plain["step"], prior=prior, when=when)
         case "int":
-            return Int(plain["low"], plain["high"], log=plain["log"], step=plain["step"], when=when)
+            return Int(plain["low"], plain["high"], log=plain["log"], step=plain["step"], prior=prior, when=when)
         case "categorical":
             choices = [_value_from_plain(c) for c in plain["choices"]]
-            return Categorical(choices, ordered=plain["ordered"], labels=plain["labels"], when=when)
+            weights = None if prior is None else ChoiceWeights(prior)
+            return Categorical(choices, ordered=plain["ordered"], labels=plain["labels"], prior=weights, when=when)
         case "constant":
             return Constant(_value_from_plain(plain["value"]), when=when)
         case "distribution":
@@ -202,15 +207,25 @@ def short(parameter: Parameter) -> str:
                 if parameter.step is None or (isinstance(parameter, Int) and parameter.step == 1)
                 else f", step={parameter.step:.12g}"
             )
-            return f"{type(parameter).__name__}({low}, {high}{log}{step}{when})"
+            return f"{type(parameter).__name__}({low}, {high}{log}{step}{_short_prior(parameter)}{when})"
         case Categorical():
             ordered = ", ordered=True" if parameter.ordered else ""
-            return f"Categorical([{', '.join(parameter.labels)}]{ordered}{when})"
+            return f"Categorical([{', '.join(parameter.labels)}]{ordered}{_short_prior(parameter)}{when})"
         case Distribution():
             return f"{str(parameter)[:-1]}{when})"
         case Constant():
             return f"Constant({parameter.label(parameter.value)}{when})"
     return repr(parameter)
+
+
+def _short_prior(parameter: Float | Int | Categorical) -> str:
+    prior = parameter.prior
+    if prior is None:
+        return ""
+    if isinstance(parameter, Categorical):
+        shares = [f"{label}: {w:.2g}" for label, w in zip(parameter.labels, parameter.prior, strict=True) if w > 0]
+        return f", prior={{{', '.join(shares)}}}"
+    return f", prior=({prior[0]:.12g}, {prior[1]:.12g})" if isinstance(prior, tuple) else f", prior={prior:.12g}"
 
 
 def check_constants(before: Sequence[Mapping[str, str]], now: Sequence[Mapping[str, str]]) -> None:

@@ -23,6 +23,7 @@ from trimtab.space._constraints import Constraint
 from trimtab.space._encode import encode_one
 from trimtab.space._labels import label_of
 from trimtab.space._parameter import Parameter
+from trimtab.space._prior import Prior
 from trimtab.space._rules import Rules
 
 __all__ = ["Space"]
@@ -60,6 +61,8 @@ class Space:
         self._even = np.flatnonzero([c.parameter.even for c in self._searched])
         self._even_levels = self.n_levels[self._even].astype(float)
         self._uneven = [j for j, c in enumerate(self._searched) if c.parameter.snaps_itself]
+        beliefs = {j: b for j, c in enumerate(self._searched) if (b := c.parameter.belief()) is not None}
+        self.prior: Prior | None = Prior(beliefs, self.d) if beliefs else None
         self._declared = [k for _, k in sorted((c.order, k) for k, c in enumerate(self._columns) if not c.hidden)]
         self._conditional_constants = any(
             c.parameter.when is not None and c.parameter.kind == "constant" for c in self._columns

@@ -19,14 +19,17 @@ from trimtab.study._journal import TRIES, Journal
 from trimtab.study._owner import is_here
 from trimtab.study._proposals import Proposals
 from trimtab.study._recovery import recover
+from trimtab.study._told import Told
 
-__all__ = ["create", "finish", "known", "start_next"]
+__all__ = ["create", "ending", "finish", "known", "start_next"]
 
 
-def start_next(journal: Journal, proposals: Proposals, owner: dict[str, Any], most: int | None = None) -> int | None:
+def start_next(
+    journal: Journal, proposals: Proposals, owner: dict[str, Any], most: int | None = None, repeats: int = 1
+) -> int | None:
     """Start the trial that waits longest, else a new one. None if `most` are evaluated or being evaluated already.
 
-    Raises SearchEnded when the sampler has nothing left.
+    repeats: evaluations that a promising configuration may get. Raises SearchEnded when the sampler has nothing left.
     """
     for _ in range(TRIES):
         journal.sync()
@@ -39,7 +42,8 @@ def start_next(journal: Journal, proposals: Proposals, owner: dict[str, Any], mo
             number = next(iter(fold.waiting))
         else:
             number = fold.n
-            events = [Created(number, proposals.next(fold), "sampler", now)]
+            stored, origin = proposals.next(fold, repeats)
+            events = [Created(number, stored, origin, now)]
         events.append(Started(number, fold.attempts.get(number, 0), owner, now))
         try:
             journal.append(events)
@@ -62,15 +66,18 @@ def create(journal: Journal, stored: dict[str, Any], more: Callable[[int], Seque
     raise _starved(journal)
 
 
-def finish(
-    journal: Journal, number: int, state: str, value: float | None, seconds: float | None, error: str | None
-) -> None:
+def finish(journal: Journal, number: int, end: Told, seconds: float | None) -> None:
     """End a trial. StudyError if another process ended it first."""
     try:
-        journal.append([Finished(number, state, value, seconds, error, time.time())])
+        journal.append([ending(number, end, seconds)])
     except Conflict:
         journal.sync()
         known(journal, number)
+
+
+def ending(number: int, end: Told, seconds: float | None) -> Finished:
+    """What became of a trial, as an event of now."""
+    return Finished(number, end.state, end.value, seconds, end.error, time.time(), end.outcomes)
 
 
 def known(journal: Journal, trial: Trial | int) -> int:

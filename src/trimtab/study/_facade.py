@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ def minimize(
     space: object,
     n_trials: int | None = None,
     *,
+    objectives: Mapping[str, str] | Sequence[str] | None = None,
+    outcome_constraints: Sequence[str] | None = None,
     sampler: str | Sampler = "auto",
     storage: str | os.PathLike[str] | Storage | None = None,
     name: str = "study",
@@ -33,7 +35,11 @@ def minimize(
     catch: type[BaseException] | tuple[type[BaseException], ...] = (Exception,),
     patience: int | None = None,
     target: float | None = None,
+    max_regret: float | None = None,
     retries: int = 0,
+    repeats: int = 1,
+    start: Sequence[Mapping[str, Any]] = (),
+    warm_start: object = (),
     progress: bool = True,
     callbacks: Sequence[Callable[[Study, Trial], object]] = (),
 ) -> Study:
@@ -42,7 +48,9 @@ def minimize(
     n_trials: trials that the study shall have evaluated in the end. A stored study goes on: run again after an
         interruption, the call completes what is missing; run again after the end, it evaluates nothing. Processes that
         share a storage share the number. (Study.optimize counts further trials instead.)
-    The other arguments are those of Study and Study.optimize.
+    warm_start: an earlier study, its trial table or the path of its storage, or a list of them: a new study evaluates
+        the three best configurations of each first, see Study.warm_start.
+    The other arguments are those of Study and Study.optimize; objectives that name no direction are minimised.
     """
     return _run("minimize", **locals())
 
@@ -52,6 +60,8 @@ def maximize(
     space: object,
     n_trials: int | None = None,
     *,
+    objectives: Mapping[str, str] | Sequence[str] | None = None,
+    outcome_constraints: Sequence[str] | None = None,
     sampler: str | Sampler = "auto",
     storage: str | os.PathLike[str] | Storage | None = None,
     name: str = "study",
@@ -62,7 +72,11 @@ def maximize(
     catch: type[BaseException] | tuple[type[BaseException], ...] = (Exception,),
     patience: int | None = None,
     target: float | None = None,
+    max_regret: float | None = None,
     retries: int = 0,
+    repeats: int = 1,
+    start: Sequence[Mapping[str, Any]] = (),
+    warm_start: object = (),
     progress: bool = True,
     callbacks: Sequence[Callable[[Study, Trial], object]] = (),
 ) -> Study:
@@ -76,6 +90,8 @@ def _run(
     objective: Callable[[Trial], object],
     space: object,
     n_trials: int | None,
+    objectives: Mapping[str, str] | Sequence[str] | None,
+    outcome_constraints: Sequence[str] | None,
     sampler: str | Sampler,
     storage: str | os.PathLike[str] | Storage | None,
     name: str,
@@ -83,13 +99,35 @@ def _run(
     timeout: float | None,
     patience: int | None,
     target: float | None,
+    max_regret: float | None,
     retries: int,
+    repeats: int,
+    start: Sequence[Mapping[str, Any]],
+    warm_start: object,
     **keywords: Any,
 ) -> Study:
     from trimtab.study._loop import Budget, run
 
-    budget = Budget(n_trials=n_trials, timeout=timeout, patience=patience, target=target, retries=retries)
-    study = Study(space, direction=direction, sampler=sampler, storage=storage, name=name, seed=seed)
+    budget = Budget(
+        n_trials=n_trials,
+        timeout=timeout,
+        patience=patience,
+        target=target,
+        max_regret=max_regret,
+        retries=retries,
+        repeats=repeats,
+    )
+    study = Study(
+        space,
+        direction=direction,
+        objectives=objectives,
+        outcome_constraints=outcome_constraints,
+        sampler=sampler,
+        storage=storage,
+        name=name,
+        seed=seed,
+    )
+    study._begin_with(start, warm_start)
     if n_trials is not None:
         budget = replace(budget, n_trials=max(n_trials - evaluated(study), 0), total=n_trials)
     run(study, objective, budget, **keywords)

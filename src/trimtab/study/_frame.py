@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trimtab.errors import require
-from trimtab.records import Trial
+from trimtab.records import VALUE, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,9 +18,11 @@ __all__ = ["frame_of"]
 
 
 def frame_of(trials: Sequence[Trial], names: Sequence[str]) -> pd.DataFrame:
-    """One row a trial: number, state, value, a column for each parameter (missing where inactive), seconds, error.
+    """One row a trial: number, state, value, each outcome that has a name, each parameter (missing where inactive),
+    seconds, error.
 
-    A parameter that has the name of another column gets the prefix "param_".
+    With several objectives there is no value. An outcome that has the name of another column gets the prefix
+    "outcome_", then a parameter "param_".
     """
     pandas = require("pandas", "pandas")
     columns: dict[str, Any] = {
@@ -28,6 +30,13 @@ def frame_of(trials: Sequence[Trial], names: Sequence[str]) -> pd.DataFrame:
         "state": [t.state for t in trials],
         "value": [math.nan if t.value is None else t.value for t in trials],
     }
+    if any(t.value is None and t.outcomes and t.state == "finished" for t in trials):  # several objectives
+        del columns["value"]
+    told = dict.fromkeys(name for t in trials for name in t.outcomes)
+    for name in told:
+        if name != VALUE or "value" not in columns:
+            column = f"outcome_{name}" if name in {*columns, "seconds", "error"} else name
+            columns[column] = [t.outcomes.get(name, math.nan) for t in trials]
     taken = {*columns, "seconds", "error"}
     for name in names:
         values = np.empty(len(trials), dtype=object)

@@ -12,10 +12,10 @@ from typing import Any
 
 from trimtab._version import __version__
 from trimtab.errors import Conflict, StorageError
-from trimtab.records import Created, Event, Fold, Opened
+from trimtab.records import Event, Fold, Goals, Opened
 from trimtab.space import Space
 from trimtab.storage import Storage
-from trimtab.study._stored import check_resume
+from trimtab.study._stored import Wish, check_resume
 
 __all__ = ["TRIES", "Journal"]
 
@@ -34,51 +34,54 @@ class Journal:
 
     @classmethod
     def open(
-        cls, storage: Storage, name: str, space: Space, direction: str, seed: int | None, new_seed: int, sampler: str
+        cls, storage: Storage, name: str, space: Space, wish: Wish, seed: int | None, new_seed: int, sampler: str
     ) -> Journal:
         """Open the study, or create it. seed: None keeps the stored one; a study without any gets `new_seed`.
 
-        A changed space is checked against the stored trials; what changed is appended.
+        A changed space and changed limits are checked against the stored trials; what changed is appended.
         """
         for _ in range(TRIES):
             events, position = storage.read(name)
             opened = [e for e in events if isinstance(e, Opened)]
+            goals = wish.goals
             if opened:
-                check_resume(name, opened[-1].settings, space, direction, [e for e in events if isinstance(e, Created)])
+                goals = wish.resumed(name, opened[-1].settings, events)
+                check_resume(name, opened[-1].settings, space, events)
             settings = {
                 "space": space.to_dict(),
-                "direction": direction,
+                **goals.to_settings(),
                 "seed": seed if seed is not None else opened[-1].settings["seed"] if opened else new_seed,
                 "sampler": sampler,
                 "trimtab": __version__,
             }
-            if not opened or any(opened[-1].settings.get(k) != v for k, v in settings.items() if k != "trimtab"):
+            if not opened or _differ(opened[-1].settings, settings):
                 try:
                     storage.append(name, [Opened(len(opened), settings, time.time())])
                 except Conflict:
                     continue
                 events, position = storage.read(name)
-            return cls.of(storage, name, space, direction, events, position)
+            return cls.of(storage, name, space, goals, events, position)
         raise StorageError(f"Study {name!r} could not be opened: other processes kept changing it.")
 
     @classmethod
     def of(
-        cls, storage: Storage, name: str, space: Space, direction: str, events: Sequence[Event], position: int
+        cls, storage: Storage, name: str, space: Space, goals: Goals, events: Sequence[Event], position: int
     ) -> Journal:
         """The study as its events, read up to `position`, tell it: nothing is checked and nothing is written."""
-        fold = Fold(space, direction)
+        fold = Fold(space, goals.direction, goals)
         fold.apply(events)
         return cls(storage, name, fold, position)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """space, direction, seed, sampler and version, as stored."""
+        """space, direction, objectives and limits if they have names, seed, sampler and version, as stored."""
         return self.fold.opened[-1].settings
 
     def sync(self) -> None:
         """Read what was appended since the last time. After a Ctrl-C in the middle of it: everything, afresh."""
         if self._torn:
-            self.fold, self._position, self._torn = Fold(self.fold.space, self.fold.direction), 0, False
+            fold = self.fold
+            self.fold, self._position, self._torn = Fold(fold.space, fold.direction, fold.goals), 0, False
         events, position = self.storage.read(self.name, self._position)
         if events:
             self._torn = True
@@ -90,3 +93,9 @@ class Journal:
         """Append and read back, so that this process sees what every other one sees."""
         self.storage.append(self.name, events)
         self.sync()
+
+
+def _differ(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether the settings of a study changed; another version of trimtab alone is no change."""
+    names = {*new, "objectives", "outcome_constraints"} - {"trimtab"}
+    return any(old.get(name) != new.get(name) for name in names)

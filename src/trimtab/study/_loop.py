@@ -12,20 +12,21 @@ from __future__ import annotations
 import math
 import secrets
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from trimtab.errors import InputError, ObjectiveError, SearchEnded
 from trimtab.executors import Executor, Outcome, Processes, executor_of
-from trimtab.records import FINISHED, STATES, Trial
+from trimtab.records import Trial
 from trimtab.samplers import Grid
 from trimtab.study._channel import StudyChannel
 from trimtab.study._progress import Progress
+from trimtab.study._stopping import EXHAUSTED, Budget, Rules
+from trimtab.study._told import needed
 
 if TYPE_CHECKING:
     from trimtab.study._study import Study
@@ -34,43 +35,6 @@ __all__ = ["Budget", "run"]
 
 Catch = type[BaseException] | tuple[type[BaseException], ...]
 Callback = Callable[["Study", Trial], object]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """When to stop. None: no such limit.
-
-    n_trials: trials that this call ends. total: trials that the study shall have evaluated, by all processes together.
-    timeout: seconds. The others as in Study.optimize.
-    """
-
-    n_trials: int | None = None
-    total: int | None = None
-    timeout: float | None = None
-    patience: int | None = None
-    target: float | None = None
-    retries: int = 0
-
-    def __post_init__(self) -> None:
-        for name, least in (("n_trials", 0), ("patience", 1), ("retries", 0)):
-            value = getattr(self, name)
-            if value is None and name != "retries":
-                continue
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-                raise InputError(f"{name} must be a whole number >= {least}, got {value!r}.")
-        for name in ("timeout", "target"):
-            value = getattr(self, name)
-            if value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or math.isnan(value):
-                raise InputError(f"{name} must be a number, got {value!r}.")
-        if self.timeout is not None and self.timeout <= 0:
-            raise InputError(f"timeout must be more than 0 seconds, got {self.timeout!r}.")
-
-    @property
-    def is_open(self) -> bool:
-        """Nothing in it ever ends a study by itself."""
-        return self.n_trials is None and self.timeout is None and self.patience is None and self.target is None
 
 
 def run(
@@ -88,12 +52,13 @@ def run(
         raise InputError(f"The objective must be a function of the trial, got {objective!r}.")
     if budget.is_open and not isinstance(study.sampler, Grid):
         raise InputError(
-            "Nothing would end this study. Give n_trials=, timeout=, patience= or target=; "
+            "Nothing would end this study. Give n_trials=, timeout=, patience=, target= or max_regret=; "
             "only sampler='grid' ends by itself."
         )
     _check_catch(catch)
     if not isinstance(callbacks, Iterable) or not all(map(callable, callbacks)):
         raise InputError(f"callbacks must be a list of functions of (study, trial), got {callbacks!r}.")
+    study.stopped = None
     loop = _Loop(study, budget, catch, tuple(callbacks))
     with ExitStack() as end:
         pool = end.enter_context(executor_of(workers, executor))
@@ -103,6 +68,7 @@ def run(
         end.callback(pool.stop)
         end.callback(loop.hear_out, pool)
         loop.go(pool)
+        study.stopped = loop.why
 
 
 def _check_catch(catch: Catch) -> None:
@@ -117,9 +83,8 @@ class _Loop:
     """One run of `optimize`.
 
     name: stored with the trials that it begins. in_flight: what the executor has. unheard: outcomes that came and were
-        not told yet. ended: trials that this run ended.
-    best, stale: of the whole study, whoever evaluated it: the lowest objective, and how many evaluated trials in a row
-        were no lower.
+        not told yet. ended: trials that this run ended. why: as `Study.stopped`.
+    exhausted: there is no trial left to begin.
     """
 
     bar: Progress
@@ -136,8 +101,9 @@ class _Loop:
         self.unheard: list[Outcome] = []
         self.ended = 0
         self.retried: Counter[int] = Counter()
+        self.rules = Rules(study, budget)
+        self.why: str | None = None
         self.exhausted = False
-        self.best, self.stale, self._seen = math.inf, 0, 0
 
     def go(self, pool: Executor) -> None:
         """Until the budget is spent and what runs has ended."""
@@ -170,24 +136,26 @@ class _Loop:
                 return
 
     def _wants_more(self) -> bool:
+        if not self.exhausted:
+            self.why = self._why_stop()
+        return self.why is None
+
+    def _why_stop(self) -> str | None:
+        """Why no more trials begin as things are; what runs may still change it."""
         budget = self.budget
-        if self.exhausted or time.monotonic() >= self.deadline:
-            return False
         if budget.n_trials is not None and self.ended + len(self.in_flight) >= budget.n_trials:
-            return False
-        if budget.patience is None and budget.target is None:
-            return True
-        self._look()
-        if budget.patience is not None and self.stale >= budget.patience:
-            return False
-        return budget.target is None or self.best > self._sign * budget.target
+            return budget.spent
+        if time.monotonic() >= self.deadline:
+            return budget.too_late
+        return self.rules.met()
 
     def _next(self) -> Trial | None:
         """The next trial; None if there is none, at least for now."""
         try:
-            trial = self.study._start_next(self.channel, self.name, self.budget.total)
+            trial = self.study._start_next(self.channel, self.name, self.budget.total, self.budget.repeats)
+            self.why = self.budget.spent if trial is None else None
         except SearchEnded:
-            trial = None
+            trial, self.why = None, EXHAUSTED
         self.exhausted = trial is None
         return trial
 
@@ -201,7 +169,7 @@ class _Loop:
             self.exhausted = False
             self._heard(number)
             return
-        self._tell(outcome)
+        outcome = self._tell(outcome)
         self._heard(number)
         self.ended += 1
         record = self.study._journal.fold.trial(number, trial.params)
@@ -211,32 +179,22 @@ class _Loop:
         if outcome.exception is not None and self._must_raise(outcome):
             raise outcome.exception
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _tell(self, outcome: Outcome) -> Outcome:
+        """Tell the study. Returns the outcome: with an ObjectiveError where it lacks a number that the goals need."""
+        if outcome.error is None and outcome.value is not None:
+            try:
+                needed(outcome.value, "", self.study.goals)
+            except ObjectiveError as error:
+                text = "".join(traceback.format_exception_only(error))
+                outcome = replace(outcome, value=None, error=text, exception=error)
         if outcome.error is not None or outcome.value is None:
             self.study.tell(outcome.number, state="failed", error=outcome.error, seconds=outcome.seconds)
         else:
             self.study.tell(outcome.number, outcome.value, seconds=outcome.seconds)
+        return outcome
 
     def _heard(self, number: int) -> None:
         del self.in_flight[number], self.unheard[0]
-
-    def _look(self) -> None:
-        """Take in what has ended since the last look, in the order of ending.
-
-        A result from elsewhere may be the best; it wears out no patience.
-        """
-        self.study.recover()  # reads what other processes wrote
-        fold = self.study._journal.fold
-        for number in fold.ended[self._seen :]:
-            record = fold.trial(number, {})
-            if record.state != STATES[FINISHED]:
-                continue
-            assert record.value is not None
-            y = self._sign * record.value
-            if number in fold.attempts:
-                self.stale = 0 if y < self.best else self.stale + 1
-            self.best = min(self.best, y)
-        self._seen = len(fold.ended)
 
     def _must_raise(self, outcome: Outcome) -> bool:
         """A failure that the user did not ask to live with; an objective that returns no number is always one."""
@@ -246,7 +204,3 @@ class _Loop:
         caught = self.catch if isinstance(self.catch, tuple) else (self.catch,)
         names = {f"{c.__module__}.{c.__qualname__}" for c in caught}
         return not (isinstance(error, caught) or names & set(outcome.mro))
-
-    @property
-    def _sign(self) -> float:
-        return -1.0 if self.study.direction == "maximize" else 1.0

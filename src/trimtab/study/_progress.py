@@ -68,21 +68,26 @@ class Progress:
         """A trial ended: move on, show the best value and the number of failures."""
         if self._bar is None:
             return
-        if trial.value is not None and trial.state == "finished":
+        if trial.value is not None and trial.state == "finished" and self._counts(trial):
             values = [v for v in (self._best, trial.value) if v is not None]
             self._best = max(values) if self._study.direction == "maximize" else min(values)
         self._failed += trial.state == "failed"
         failed = f"[red]{self._failed} failed[/red]" if self._failed else ""
         self._bar.update(self._task, advance=1, best=self._shown(), failed=failed)
 
+    def _counts(self, trial: Trial) -> bool:
+        """Whether it keeps every limit."""
+        goals = self._study.goals
+        return bool(goals.feasible(goals.row(trial.outcomes)[None])[0])
+
     def _shown(self) -> str:
+        if self._study.goals.m > 1:
+            return f"front of {len(self._study.table.front)}"
         return "-" if self._best is None else f"{self._best:.5g}"
 
     def _best_before(self) -> float | None:
-        finished = self._study.table.finished
-        if not finished.n:
-            return None
-        return float(finished.value.max() if self._study.direction == "maximize" else finished.value.min())
+        table = self._study.table
+        return None if table.best is None or table.goals.m > 1 else float(table.value[table.best])
 
 
 def _countdown(deadline: float) -> Any:

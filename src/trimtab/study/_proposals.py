@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from trimtab.errors import SearchEnded
 from trimtab.records import RUNNING, Fold
-from trimtab.samplers import Sampler
+from trimtab.samplers import Auto, Sampler
+from trimtab.samplers._auto import objectives_of
 from trimtab.space import Space
+from trimtab.study._racing import to_repeat
 
 __all__ = ["Proposals"]
 
@@ -25,8 +28,23 @@ class Proposals:
         self._space = space
         self._state = (sampler.init(space, seed), 0)  # and how many ended trials it has seen: one tuple, for Ctrl-C
 
-    def next(self, fold: Fold) -> dict[str, Any]:
-        """The configuration of the trial that comes next, as it is stored. SearchEnded when nothing is left."""
+    def next(self, fold: Fold, repeats: int = 1) -> tuple[dict[str, Any], str]:
+        """The configuration of the trial that comes next, as it is stored, and its origin: "sampler" or "repeat".
+
+        repeats: evaluations that a promising configuration may get. SearchEnded when nothing is left.
+        """
+        number = to_repeat(fold, repeats)
+        if number is None:
+            try:
+                return self._new(fold), "sampler"
+            except SearchEnded:
+                number = to_repeat(fold, repeats, search_is_over=True)
+                if number is None:
+                    raise
+        return dict(fold.stored[number]), "repeat"
+
+    def _new(self, fold: Fold) -> dict[str, Any]:
+        """What the sampler proposes."""
         table = fold.table
         state, seen = self._state
         if seen < len(fold.ended):
@@ -35,3 +53,10 @@ class Proposals:
         rng = np.random.default_rng([self.seed, fold.n])
         x = self.sampler.suggest(state, table.x[table.state <= RUNNING], 1, rng)
         return self._space.store(np.asarray(x, dtype=float).reshape(1, self._space.d))[0]
+
+    def choice(self, fold: Fold) -> str:
+        """Which sampler makes the next suggestion, and where it is chosen trial by trial, why."""
+        if not isinstance(self.sampler, Auto):
+            return repr(self.sampler)
+        pending = len(fold.running) + len(fold.waiting)
+        return str(self.sampler.choose(self._space, len(fold.ended), pending, objectives_of(fold.table)))

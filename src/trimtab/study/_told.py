@@ -3,27 +3,74 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
-from trimtab.errors import InputError
-from trimtab.records import FINISHED, STATES, objective_value
+from trimtab.errors import InputError, ObjectiveError
+from trimtab.records import FINISHED, STATES, Goals, objective_outcomes
 
-__all__ = ["told", "told_seconds"]
+__all__ = ["Told", "needed", "told", "told_seconds"]
 
 
-def told(state: str, value: object, error: str | None, who: str) -> tuple[str, float | None, str | None]:
-    """State, value and error as they are stored: a value that is not finite is a failure."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """state, value, error and outcomes as they are stored (records.Finished)."""
+
+    state: str
+    value: float | None = None
+    error: str | None = None
+    outcomes: dict[str, float] | None = None
+
+
+def told(state: str, value: object, error: str | None, who: str, goals: Goals) -> Told:
+    """The end of a trial as it is stored: a value, or an outcome that the goals need, that is not finite is a failure.
+
+    value: one number where the goals need no more, or a mapping from names to numbers; more names than needed are kept.
+    who: the argument that it came by, "" for what the objective returned.
+    Raises ObjectiveError for anything else, InputError for an unknown state.
+    """
     if state not in STATES[FINISHED:]:
         raise InputError(f"state must be 'finished', 'pruned' or 'failed', got {state!r}.")
     if error is not None and not isinstance(error, str):
         raise InputError(f"error must be a text, got {error!r}. Write error=repr(exception).")
     if state == "failed" or (state == "pruned" and value is None):
-        return state, None, error
-    result = objective_value(value, who)
-    if math.isfinite(result):
-        return state, result, error
-    return "failed", None, error or f"The objective returned {result!r}."
+        return Told(state, error=error)
+    result = needed(objective_outcomes(value, who), who, goals)
+    if isinstance(result, float):
+        if math.isfinite(result):
+            return Told(state, result, error)
+        return Told("failed", error=error or f"The objective returned {result!r}.")
+    wrong = [name for name in goals.names if not math.isfinite(result[name])]
+    if wrong:
+        shown = ", ".join(f"{name} = {result[name]!r}" for name in wrong)
+        return Told("failed", error=error or f"The objective returned {shown}.", outcomes=result)
+    return Told(state, result[goals.objectives[0]] if goals.m == 1 else None, error, result)
+
+
+def needed(result: float | dict[str, float], who: str, goals: Goals) -> float | dict[str, float]:
+    """The result itself. ObjectiveError unless it has every outcome that the goals need."""
+    who = who or "The objective's result"
+    example = "{" + ", ".join(f"{name!r}: ..." for name in goals.names) + "}"
+    if isinstance(result, float):
+        if len(goals.names) > 1:
+            raise ObjectiveError(
+                f"{who} must name {_listed(goals.names)}: the study is to {goals}. Got the number {result!r}. "
+                f"Return {example}."
+            )
+        return result
+    missing = [name for name in goals.names if name not in result]
+    if missing:
+        raise ObjectiveError(
+            f"{who} must name {_listed(goals.names)}: the study is to {goals}. {_listed(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} missing, got {_listed(list(result))}. Return {example}."
+        )
+    return result
+
+
+def _listed(names: tuple[str, ...] | list[str]) -> str:
+    shown = [repr(name) for name in names]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
 def told_seconds(seconds: float | None) -> float | None:
