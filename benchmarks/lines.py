@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["append", "paired", "read"]
+__all__ = ["append", "keep", "paired", "read"]
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -31,6 +31,12 @@ def append(path: Path, row: Mapping[str, Any]) -> None:
     cut = path.exists() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
     with path.open("a") as file:
         file.write(("\n" if cut else "") + json.dumps(row) + "\n")
+
+
+def keep(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Leave only these rows in the file."""
+    if path.exists():
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def paired(

@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks.coco.problems import NAMES, Problem, problems
 from benchmarks.coco.tools import TOOLS, available
-from benchmarks.lines import append, paired, read
+from benchmarks.lines import append, keep, paired, read
 from benchmarks.tables import markdown
 
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "coco"
@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--suite", choices=("bbob-mixint", "bbob-noisy"), help="one suite only")
     parser.add_argument("--results", type=Path, default=RESULTS / "runs.jsonl", help="where the rows are kept")
+    parser.add_argument("--again", action="store_true", help="drop the rows of these tools first: the code has changed")
     parser.add_argument("--table", action="store_true", help="only print the tables")
     parser.add_argument("--quick", action="store_true", help="a smoke run: one problem a suite, nothing is written")
     arguments = parser.parse_args()
@@ -53,6 +54,9 @@ def main() -> None:
             print("This benchmark needs COCO: python -m pip install coco-experiment", file=sys.stderr)
             raise SystemExit(1) from None
     rows = [] if arguments.quick else read(arguments.results)
+    if arguments.again and not arguments.quick:
+        rows = [row for row in rows if row["tool"] not in arguments.tools]
+        keep(arguments.results, rows)
     if not arguments.table:
         missing = [tool for tool in arguments.tools if not available(tool)]
         for tool in missing:

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.lines import append, paired, read
+from benchmarks.lines import append, keep, paired, read
 from benchmarks.parallel.simulate import TASKS, TOOLS, simulate
 from benchmarks.tables import markdown
 
@@ -42,12 +42,16 @@ def main() -> None:
     parser.add_argument(
         "--results", type=Path, default=RESULTS / "parallel" / "runs.jsonl", help="where the rows are kept"
     )
+    parser.add_argument("--again", action="store_true", help="drop the rows of these tools first: the code has changed")
     parser.add_argument("--table", action="store_true", help="only print the table")
     parser.add_argument("--quick", action="store_true", help="a smoke run on a made-up task, nothing is written")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.tasks, arguments.seeds, arguments.workers = ["toy:mixed"], 2, [1, 4]
     rows = [] if arguments.quick else read(arguments.results)
+    if arguments.again and not arguments.quick:
+        rows = [row for row in rows if row["tool"] not in arguments.tools]
+        keep(arguments.results, rows)
     if not arguments.table:
         _run(rows, arguments)
     print(table(rows))

@@ -1,18 +1,39 @@
 """The benchmarks run: a quick smoke of each. What they measure is not judged here."""
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(module):
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{module}", "--quick"], cwd=ROOT, capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_the_speed_benchmark_runs_quickly_and_writes_nothing():
     before = (ROOT / "README.md").read_text()
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.speed", "--quick"], cwd=ROOT, capture_output=True, text=True, timeout=280
-    )
-    assert done.returncode == 0, done.stderr
+    shown = run("speed")
     for word in ("import", "ask", "long", "peak MB", "rate", "load", "trimtab gp", "trimtab tpe", "optuna"):
-        assert word in done.stdout
+        assert word in shown
     assert (ROOT / "README.md").read_text() == before
+
+
+def test_the_parallel_benchmark_runs_quickly_and_writes_nothing():
+    shown = run("parallel")
+    for word in ("trimtab gp", "trimtab tpe", "workers", "price in trials"):
+        assert word in shown
+
+
+@pytest.mark.skipif(importlib.util.find_spec("cocoex") is None, reason="needs coco-experiment")
+def test_the_coco_benchmark_runs_quickly_and_writes_nothing():
+    shown = run("coco")
+    for word in ("bbob-mixint", "bbob-noisy", "trimtab gp", "mean rank"):
+        assert word in shown

@@ -142,8 +142,8 @@ def test_batch_and_pending_points_differ():
     both = np.concatenate([batch, after])
 
     assert len(set(keys(both))) == 6
-    apart = np.abs(both[:, None, 0] - both[None, :, 0]) + np.abs(both[:, None, 1:] - both[None, :, 1:]).sum(2)
-    assert apart[~np.eye(6, dtype=bool)].min() > 1e-6
+    apart = np.abs(both[:, None] - both[None]).max(2)
+    assert apart[~np.eye(6, dtype=bool)].min() >= 1e-3
 
 
 def test_pending_initial_points_are_not_handed_out_again():
@@ -152,7 +152,16 @@ def test_pending_initial_points_are_not_handed_out_again():
     first = suggest(GP(n_initial=4), state, n=3)
     fourth = suggest(GP(n_initial=4), state, pending=first)
 
-    assert_allclose(np.concatenate([first, fourth]), state.design)
+    assert_allclose(np.concatenate([first, fourth]), state.design[:4])
+
+
+def test_workers_that_ask_before_any_trial_has_ended_get_spread_points():
+    state = GP().init(MIXED, 0)
+
+    eight = suggest(GP(), state, n=8)
+
+    assert_allclose(eight, state.design[:8])
+    assert len(set(keys(eight))) == 8
 
 
 def test_no_configuration_is_asked_for_again_and_again():

@@ -45,27 +45,32 @@ def column_distance(j, a, b):
     return float((a - b) ** 2)
 
 
-def dense_kernel(x, other, theta):
+def dense_kernel(x, other, theta, additive=0.0):
     weights, signal = np.exp(theta[:-2]), np.exp(theta[-2])
-    r2 = np.array([[sum(weights[j] * column_distance(j, p[j], q[j]) for j in range(6)) for q in other] for p in x])
+    each = np.array([[[weights[j] * column_distance(j, p[j], q[j]) for q in other] for p in x] for j in range(6)])
+    return signal * ((1.0 - additive) * unit_matern(each.sum(0)) + additive * unit_matern(each).mean(0))
+
+
+def unit_matern(r2):
     r = np.sqrt(5.0 * r2)
-    return signal * (1.0 + r + r**2 / 3.0) * np.exp(-r)
+    return (1.0 + r + r**2 / 3.0) * np.exp(-r)
 
 
-def dense_posterior(x, z, new, theta):
-    c = dense_kernel(x, x, theta) + np.exp(theta[-1]) * np.eye(len(z))
-    cross = dense_kernel(new, x, theta)
+def dense_posterior(x, z, new, theta, additive=0.0):
+    c = dense_kernel(x, x, theta, additive) + np.exp(theta[-1]) * np.eye(len(z))
+    cross = dense_kernel(new, x, theta, additive)
     mean = cross @ np.linalg.solve(c, z)
     variance = np.exp(theta[-2]) - np.diag(cross @ np.linalg.solve(c, cross.T))
     return mean, np.sqrt(variance)
 
 
-def test_posterior_is_the_dense_formula():
+@pytest.mark.parametrize("additive", [0.0, 0.3, 1.0])
+def test_posterior_is_the_dense_formula(additive):
     x, z, new, theta = draw(25, 0), np.random.default_rng(1).standard_normal(25), draw(9, 2), theta_of(3)
 
-    mean, sd = GaussianProcess.condition(MIXED, theta, x, z).predict(new)
+    mean, sd = GaussianProcess.condition(MIXED, theta, x, z, additive).predict(new)
 
-    assert_allclose((mean, sd), dense_posterior(x, z, new, theta), rtol=1e-8, atol=1e-10)
+    assert_allclose((mean, sd), dense_posterior(x, z, new, theta, additive), rtol=1e-8, atol=1e-10)
 
 
 def test_likelihood_is_the_normal_density():
@@ -79,10 +84,11 @@ def test_likelihood_is_the_normal_density():
     assert gp.log_likelihood() == pytest.approx(multivariate_normal(np.zeros(12), c).logpdf(z))
 
 
+@pytest.mark.parametrize("additive", [0.0, 0.5])
 @pytest.mark.parametrize("seed", range(5))
-def test_gradient_of_the_likelihood_is_right(seed):
+def test_gradient_of_the_likelihood_is_right(seed, additive):
     x, z, theta = draw(30, seed), np.random.default_rng(seed).standard_normal(30), theta_of(seed)
-    objective, step = _Objective(MIXED, x, z), 1e-6
+    objective, step = _Objective(MIXED, x, z, additive), 1e-6
 
     _, gradient = objective(theta)
     moves = step * np.eye(len(theta))
@@ -91,10 +97,11 @@ def test_gradient_of_the_likelihood_is_right(seed):
     assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("additive", [0.0, 0.5])
 @pytest.mark.parametrize("j", [0, 1, 4])
-def test_gradient_of_the_posterior_is_right(j):
+def test_gradient_of_the_posterior_is_right(j, additive):
     x, new, step = draw(30, 5), draw(8, 6), 1e-6
-    gp = GaussianProcess.condition(MIXED, theta_of(7), x, np.sin(5 * x[:, 0]) + x[:, 1])
+    gp = GaussianProcess.condition(MIXED, theta_of(7), x, np.sin(5 * x[:, 0]) + x[:, 1], additive)
     up, down = new.copy(), new.copy()
     up[:, j] += step
     down[:, j] -= step
@@ -121,11 +128,12 @@ def test_leave_one_out_is_refitting_without_the_point():
         assert_allclose((mean[i], sd[i]), (m[0], np.sqrt(s[0] ** 2 + np.exp(theta[-1]))), rtol=1e-7)
 
 
-def test_extending_is_conditioning_on_all():
+@pytest.mark.parametrize("additive", [0.0, 0.5])
+def test_extending_is_conditioning_on_all(additive):
     x, z, theta = draw(20, 0), np.random.default_rng(1).standard_normal(20), theta_of(2)
 
-    grown = GaussianProcess.condition(MIXED, theta, x[:15], z[:15]).extend(x[15:], z[15:])
-    whole = GaussianProcess.condition(MIXED, theta, x, z)
+    grown = GaussianProcess.condition(MIXED, theta, x[:15], z[:15], additive).extend(x[15:], z[15:])
+    whole = GaussianProcess.condition(MIXED, theta, x, z, additive)
 
     assert_allclose(grown.predict(draw(6, 9)), whole.predict(draw(6, 9)), rtol=1e-9, atol=1e-12)
 
@@ -225,3 +233,21 @@ def test_reinterpolation_keeps_the_mean_and_is_sure_of_what_was_tried():
     exact = theta.copy()
     exact[-1] = np.log(noisy.signal * 1e-6)
     assert_allclose(sure.predict(new)[1], GaussianProcess.condition(MIXED, exact, x, z).predict(new)[1], rtol=1e-6)
+
+
+def test_an_additive_kernel_learns_single_effects_from_few_trials():
+    """6 columns, 14 trials of a sum of single effects: error on new points, additive half against none.
+
+    20 seeds gave a mean log ratio of 0.171 with standard error 0.024: 0.1 is 3 of them away.
+    """
+    columns, errors = Columns.continuous(6), []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        x, new = rng.random((14, 6)), rng.random((200, 6))
+        truth = [np.sin(4.0 * (u @ np.diag([1.0, 0.6, 0.8, 0.4, 0.9, 0.5]))).sum(1) for u in (x, new)]
+        z, expected = [(t - truth[0].mean()) / truth[0].std() for t in truth]
+        errors.append(
+            [np.mean((fit_gp(columns, x, z, additive=a).predict(new)[0] - expected) ** 2) for a in (0.0, 0.5)]
+        )
+
+    assert np.diff(np.log(errors), axis=1).mean() < -0.1

@@ -8,6 +8,7 @@ Notation
     x        snapped points, NaN where inactive    (m, d)
     starts   the few points that are improved      (s, d)
     taken    keys of points tried or pending: never returned
+    pending  points that are being evaluated: nothing so close that it would be the same    (q, d)
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Protocol
 import numpy as np
 
 from trimtab.acquisition._candidates import draw_new, enumerate_cells, is_new, keys, perturb
-from trimtab.numerics import FloatArray, IntArray
+from trimtab.numerics import BoolArray, FloatArray, IntArray
 from trimtab.space import Space
 
 __all__ = ["Acquisition", "Posterior", "maximise"]
@@ -28,6 +29,7 @@ ROUNDS = 2  # gradient and local search in turns
 FLIPS = 8  # single changes a start may make in one round
 ALL_LEVELS = 16  # up to here every level of a discrete column is tried, beyond steps of 1, 2, 4, ...
 LISTED_LEVELS = 10_000  # of a discrete column; more are not listed: an Int may have 2**50
+APART = 1e-3  # least difference to a pending point in at least one column, where there is a choice
 SHORTER = (1.0, 0.5, 0.25, 0.1)  # shares of a gradient move, until it is feasible
 
 
@@ -54,13 +56,18 @@ def maximise(
     taken: Set[bytes],
     rng: np.random.Generator,
     n_candidates: int = 1500,
+    pending: FloatArray | None = None,
 ) -> FloatArray:
     """The feasible new point (d,) with the highest acquisition found.
 
-    centres (c, d): good points whose neighbourhood is worth a look; may be empty.
+    centres (c, d): good points whose neighbourhood is worth a look; may be empty. pending (q, d): points that are being
+    evaluated; where the model is sure, the maximum would be the same point again but for rounding.
     Raises SearchEnded where every cell of a finite space is taken.
     """
     pool = _pool(space, centres, taken, rng, n_candidates)
+    if pending is None or not len(pool[_is_apart(pool, pending)]):
+        pending = np.empty((0, space.d))  # of a small finite space only neighbours may be left
+    pool = pool[_is_apart(pool, pending)]
     value = acquisition(pool)
     best = int(np.argmax(value))
     if space.cells is not None and space.cells <= n_candidates:
@@ -69,7 +76,7 @@ def maximise(
     for _ in range(ROUNDS):
         starts = _climb(acquisition, space, starts)
         starts = _flip(acquisition, space, starts, taken, rng)
-    starts = starts[is_new(starts, taken)]
+    starts = starts[is_new(starts, taken) & _is_apart(starts, pending)]
     found = np.concatenate([pool[best : best + 1], starts])
     return _row(found, int(np.argmax(acquisition(found))))
 
@@ -84,6 +91,16 @@ def _pool(space: Space, centres: FloatArray, taken: Set[bytes], rng: np.random.G
         parts.append(perturb(space, centres, n - n // 2, rng))
     x = np.concatenate(parts)
     return x[is_new(x, taken)]
+
+
+def _is_apart(x: FloatArray, pending: FloatArray) -> BoolArray:
+    """Which rows of x (m, d) differ from every pending point (q, d): (m,)."""
+    if not len(pending):
+        return np.ones(len(x), dtype=np.bool_)
+    one = np.isnan(x)[:, None] != np.isnan(pending)  # active in one of the two only
+    gap = np.where(one, 1.0, np.nan_to_num(np.abs(x[:, None] - pending)))
+    apart: BoolArray = gap.max(axis=2).min(axis=1) >= APART
+    return apart
 
 
 def _roulette(value: FloatArray, rng: np.random.Generator) -> IntArray:

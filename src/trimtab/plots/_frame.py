@@ -65,5 +65,5 @@ def frame_of(value: FloatArray, direction: str, *, every: bool = False, log: boo
     )
     a, b = float(kept.min() - pad), float(kept.max() + pad)
     if log:
-        a, b = float(np.exp(max(a, -700.0))), float(np.exp(min(b, 700.0)))
+        a, b = float(np.exp(max(a, -740.0))), float(np.exp(min(b, 709.0)))
     return Frame(a, b, log, int((~shown).sum()))

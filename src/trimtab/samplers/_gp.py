@@ -1,12 +1,14 @@
 """Bayesian optimisation with a Gaussian process, for mixed, conditional and constrained spaces.
 
-Three space-filling points, the first the centre; then each trial is the point of highest log expected improvement
-under an ARD Matern-5/2 process fitted to warped objective values. Pruned trials enter at the bad end, so that their
-neighbourhood is avoided; pending ones as if they came out at their posterior mean (kriging believer). Failed ones enter
-at the upper quartile: the worst value would be a cliff that hides the good configurations beside it. What they teach is
-the probability of success, a second model, whose log is added to the improvement, twice. A prior of the user is added
-too, and fades. The warp (half rank and log, normal scores, Yeo-Johnson) is the one that predicts left-out trials best.
-Several objectives, and limits on outcomes: see `_gp_goals`.
+The centre of the space comes first (then Sobol' points, while no trial has ended). From then on each trial is the point
+of highest log expected improvement under an ARD Matern-5/2 process fitted to warped objective values. To 60 trials half
+of its kernel is additive: effects of single hyperparameters are what so few trials can teach. The warp (half rank and
+log, normal scores, Yeo-Johnson) is the one that predicts left-out trials best.
+
+Pending trials enter as if they came out at their posterior mean (kriging believer). Pruned ones enter at the bad end,
+so that their neighbourhood is avoided; failed ones at the upper quartile: the worst value would be a cliff that hides
+the good configurations beside it. What they teach is the probability of success, a second model, whose log is added to
+the improvement, twice. A prior of the user is added too, and fades.
 
 Notation
     x      ended trials, NaN where inactive             (n, d)
@@ -57,6 +59,8 @@ BAD = 1.0  # least warped value of a pruned trial without a value: one sd worse 
 FAILED_AT = 0.75  # quantile of the warped values at which a failed trial enters
 SUCCESS_POWER = 2.0  # of the probability of success: with 1 more trials fail, for no better configurations
 CENTRES = 5  # good points whose neighbourhood is searched
+ADDITIVE, ADDITIVE_MAX = 0.5, 60  # share of the kernel's additive part, and ended trials up to which it has one
+SPARE = 16  # design points beyond n_initial, for workers that ask before the first trial has ended
 
 
 @dataclass
@@ -78,7 +82,7 @@ class _Fit:
 
 @dataclass(frozen=True, eq=False)
 class GPState:
-    """Design points (n_initial, d), and the ended trials x (n, d), y (n,) in order of ending."""
+    """Design points (n_initial + SPARE, d), and the ended trials x (n, d), y (n,) in order of ending."""
 
     space: Space
     columns: Columns
@@ -93,14 +97,14 @@ class GPState:
 
 @dataclass(frozen=True, kw_only=True)
 class GP:
-    """Gaussian-process search: the fewest trials to a good configuration, from about 5 to 1,000 trials.
+    """Gaussian-process search: the fewest trials to a good configuration, from the second to the 3,000th trial.
 
     n_initial: space-filling points before the model takes over; the first is the centre of the space.
     warp: output warp, "half_rank_log", "rank_normal" or "yeo_johnson"; "auto" takes the one that predicts best.
     n_candidates: points scored before the best few are improved by gradients and single changes.
     """
 
-    n_initial: int = 3
+    n_initial: int = 1
     warp: str = "auto"
     n_candidates: int = 1500
 
@@ -115,7 +119,9 @@ class GP:
     def init(self, space: Space, seed: int) -> GPState:
         """State before any trial. seed: of the study, for the scrambling of the initial points."""
         columns = Columns(space.kinds, space.n_levels, space.conditional)
-        return GPState(space, columns, _design(space, self.n_initial, seed), np.empty((0, space.d)), np.empty(0))
+        return GPState(
+            space, columns, _design(space, self.n_initial + SPARE, seed), np.empty((0, space.d)), np.empty(0)
+        )
 
     def update(self, state: GPState, finished: TrialTable) -> GPState:
         """State with newly ended trials, in order of ending."""
@@ -158,12 +164,14 @@ class GP:
                 fit = self._fit(state)
                 rows = _subset(state.y, MODEL_MAX)
                 z = _targets(state.y, fit.warp)[rows]
-                state.here.model = GaussianProcess.condition(state.columns, fit.theta, state.x[rows], z)
+                state.here.model = GaussianProcess.condition(
+                    state.columns, fit.theta, state.x[rows], z, _additive(state.checkpoint)
+                )
         return state.here.model
 
     def _suggest_one(self, state: GPState, waiting: FloatArray, rng: np.random.Generator) -> FloatArray:
         taken = {*keys(state.x), *keys(waiting)}
-        if len(state.y) + len(waiting) < self.n_initial:
+        if len(state.y) + len(waiting) < self.n_initial or not len(state.y):
             fresh = state.design[is_new(state.design, taken)]
             if len(fresh):
                 return np.array(fresh[0])
@@ -181,10 +189,11 @@ class GP:
         posterior = model.believe(waiting).reinterpolated()
         improvement = LogExpectedImprovement(posterior, float(fitted[order[0]]))
         count = int(np.clip(4e5 / model.n, min(400, self.n_candidates), self.n_candidates))
-        centres = model.x[order[: min(CENTRES, int(done.sum()))]]
+        centres = model.x[order[: min(10 * CENTRES, int(done.sum()))]]
+        centres = centres[is_new(centres, frozenset())][:CENTRES]  # a repeated configuration once
         if state.space.prior is not None:
             centres = np.concatenate([centres, state.space.snap(state.space.prior.mode)])
-        return maximise(Sum((improvement, *terms)), state.space, centres, taken, rng, count)
+        return maximise(Sum((improvement, *terms)), state.space, centres, taken, rng, count, waiting)
 
     def _suggest_several(
         self,
@@ -211,7 +220,7 @@ class GP:
         if state.space.prior is not None:
             centres = np.concatenate([centres, state.space.snap(state.space.prior.mode)])
         count = int(np.clip(4e5 / len(rows), min(400, self.n_candidates), self.n_candidates))
-        return maximise(Sum((*promise, *terms)), state.space, centres, taken, rng, count)
+        return maximise(Sum((*promise, *terms)), state.space, centres, taken, rng, count, waiting)
 
     def _terms(self, state: GPState, n_waiting: int) -> tuple[Acquisition, ...]:
         """What counts besides the improvement: that the trial succeeds, and what the user believes."""
@@ -232,7 +241,8 @@ class GP:
             x, y = state.x[: state.checkpoint], state.y[: state.checkpoint]
             warp = self.warp if self.warp != "auto" else _choose_warp(state.columns, x, y)
             rows = _subset(y, FIT_MAX)
-            cell.fit = _Fit(fit_gp(state.columns, x[rows], _targets(y, warp)[rows]).theta, warp)
+            z = _targets(y, warp)[rows]
+            cell.fit = _Fit(fit_gp(state.columns, x[rows], z, additive=_additive(state.checkpoint)).theta, warp)
         return cell.fit
 
 
@@ -246,6 +256,11 @@ def _design(space: Space, n: int, seed: int) -> FloatArray:
     x = space.snap(centre_first if space.prior is None else space.prior.blend(spread))
     x = x[space.feasible(x)]
     return x[is_new(x, frozenset())][:n]
+
+
+def _additive(checkpoint: int) -> float:
+    """Share of the kernel's additive part in the model of a checkpoint. Later it would cost much and gain nothing."""
+    return ADDITIVE if checkpoint <= ADDITIVE_MAX else 0.0
 
 
 def _checkpoint(n: int) -> int:
@@ -281,7 +296,7 @@ def _choose_warp(columns: Columns, x: FloatArray, y: FloatArray) -> str:
 
     def score(warp: str) -> float:
         z = _targets(y, warp)
-        gp = fit_gp(columns, x, z, starts=((0.0, 0.0, -3.0),), max_iterations=15)
+        gp = fit_gp(columns, x, z, additive=_additive(len(z)), starts=((0.0, 0.0, -3.0),), max_iterations=15)
         mean, sd = gp.leave_one_out()
         density = -0.5 * ((z - mean) / sd) ** 2 - np.log(sd)
         return float(np.mean(density[done] + log_slope(z[done], y[done])))

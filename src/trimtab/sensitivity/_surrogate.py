@@ -62,6 +62,7 @@ class Prepared:
     fit: ProductFit | None = None
     evidence: FloatArray | None = None
     gain: float = 0.0
+    feasible: BoolArray | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,8 +85,11 @@ class Prepared:
 
     @property
     def best(self) -> FloatArray:
-        """The best trial's point (d,)."""
-        best: FloatArray = self.x[int(np.argmin(self.sign * self.v))]
+        """The best trial's point (d,): of those that keep the limits on outcomes, if there are any."""
+        y = self.sign * self.v
+        if self.feasible is not None and self.feasible.any():
+            y = np.where(self.feasible, y, np.inf)
+        best: FloatArray = self.x[int(np.argmin(y))]
         return best
 
     @property
@@ -143,7 +147,7 @@ def too_little(prepared: Prepared) -> str:
 def _digest(table: TrialTable, scale: str) -> str:
     parts = hashlib.blake2b(digest_size=16)
     parts.update(json.dumps([table.space.to_dict(), table.direction, scale], sort_keys=True, default=repr).encode())
-    for column in (table.x, table.y, table.state):
+    for column in (table.x, table.y, table.state, table.feasible):
         parts.update(np.ascontiguousarray(column).tobytes())
     return parts.hexdigest()
 
@@ -159,7 +163,7 @@ def _prepare(table: TrialTable, scale: str) -> Prepared:
     varied = np.array([_distinct(x[:, j]) > 1 for j in range(space.d)])
     crowded = bool(len(v)) and _is_crowded(space, x)
     prepared = Prepared(space, table.sign, x, v, Scale.of(name, v) if len(v) else Scale.of("raw", np.zeros(1)), n_failed, tuple(notes),
-                        "", varied, crowded)  # fmt: skip
+                        "", varied, crowded, feasible=finished.feasible)  # fmt: skip
     why = _why_too_little(prepared)
     if why:
         return replace(prepared, why=why)

@@ -8,9 +8,9 @@ Notation
     phi     features times sqrt(w)                         (n, D)
     w       weight of each column, 1 / length scale^2      (d,)
     s2, t2  signal and noise variance
-    r2      sum_j w_j d_j(x, x')^2                         (n, n)
-    k       s2 (1 + sqrt5 r + 5 r2 / 3) exp(-sqrt5 r)      Rasmussen and Williams 2006, eq. 4.17
-    h       dk / d(r2) = -(5/6) s2 (1 + sqrt5 r) exp(-sqrt5 r), without a singularity at 0
+    r2      sum_j w_j d_j(x, x')^2, r2_j its terms         (n, n)
+    k, a    kernel and its additive share, see `_matern`
+    h, h_j  dk / d(r2) of the product part, dk / d(r2_j) of the additive part
     C       k + t2 I = L L',  alpha = C^-1 z
     theta   log w (d), log s2, log t2                      (d + 2,)
 
@@ -36,10 +36,10 @@ from trimtab.numerics._cholesky import (
     solve_lower_transposed,
 )
 from trimtab.surrogates._columns import Columns
+from trimtab.surrogates._matern import column_distances, kernel, kernel_and_slopes
 
 __all__ = ["GaussianProcess", "fit_gp"]
 
-SQRT5 = float(np.sqrt(5.0))
 NOISE_FLOOR = 1e-6  # of a unit variance; keeps duplicates apart and C well conditioned
 BOUNDS = ((-9.0, 7.0), (-5.0, 5.0), (float(np.log(NOISE_FLOOR)), 2.0))  # of log w, log s2, log t2
 WEIGHT_PRIOR, WEIGHT_CENTRE = 0.1, 3.0  # strength, and the sum over columns of the weights that the prior prefers
@@ -50,7 +50,10 @@ STARTS = ((0.0, 0.0, -4.6), (-1.0, 0.0, -1.0))  # smooth and exact; smoother and
 
 @dataclass(frozen=True)
 class GaussianProcess:
-    """A conditioned process. theta (d + 2,); x (n, d); z (n,) zero-mean targets; root (n, n) lower factor of C."""
+    """A conditioned process. theta (d + 2,); x (n, d); z (n,) zero-mean targets; root (n, n) lower factor of C.
+
+    additive: share of the kernel's additive part.
+    """
 
     columns: Columns
     theta: FloatArray
@@ -59,15 +62,18 @@ class GaussianProcess:
     phi: FloatArray
     root: FloatArray
     alpha: FloatArray
+    additive: float = 0.0
 
     @classmethod
-    def condition(cls, columns: Columns, theta: FloatArray, x: FloatArray, z: FloatArray) -> GaussianProcess:
+    def condition(
+        cls, columns: Columns, theta: FloatArray, x: FloatArray, z: FloatArray, additive: float = 0.0
+    ) -> GaussianProcess:
         """The process given targets z (n,) at x (n, d). n = 0 gives the prior."""
         phi = _weighted(columns, theta, x)
-        k = _matern(_squared_distance(phi, phi), np.exp(theta[-2]))
+        k = kernel(phi, phi, float(np.exp(theta[-2])), additive, columns.owner)
         k.flat[:: len(z) + 1] = np.exp(theta[-2]) + np.exp(theta[-1])
         root = cholesky(k) if len(z) else k
-        return cls(columns, theta, x, z, phi, root, _solve(root, z))
+        return cls(columns, theta, x, z, phi, root, _solve(root, z), additive)
 
     @property
     def n(self) -> int:
@@ -104,7 +110,7 @@ class GaussianProcess:
     def predict_gradient(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Mean, sd (m,) and their gradients (m, d) by numeric columns; 0 in categorical, inactive ones."""
         phi = _weighted(self.columns, self.theta, x)
-        k, slope = _matern_and_slope(_squared_distance(phi, self.phi), self.signal)  # (m, n) each
+        k, slope, own = kernel_and_slopes(phi, self.phi, self.signal, self.additive, self.columns.owner)  # (m, n) each
         half = solve_lower(self.root, k.T)
         mean, sd = k @ self.alpha, self._sd(half)
         moves = [j for j in range(self.columns.d) if self.columns.kinds[j] != "categorical"]
@@ -116,6 +122,9 @@ class GaussianProcess:
             a = slope * weight
             gradient = np.zeros((len(x), self.columns.d))
             gradient[:, moves] = scale * (phi[:, slots] * a.sum(1)[:, None] - a @ self.phi[:, slots])
+            for j, slot, factor in zip(moves, slots, scale, strict=True) if own else ():
+                a = own[j] * weight
+                gradient[:, j] += factor * (phi[:, slot] * a.sum(1) - a @ self.phi[:, slot])
             return np.where(np.isnan(x), 0.0, gradient)
 
         d_mean = pull(self.alpha)
@@ -137,7 +146,7 @@ class GaussianProcess:
     def extend(self, x: FloatArray, z: FloatArray) -> GaussianProcess:
         """The process with q more points, by extending the factor: O(n^2 q)."""
         cross, phi = self._cross(x)
-        corner = _matern(_squared_distance(phi, phi), self.signal)
+        corner = kernel(phi, phi, self.signal, self.additive, self.columns.owner)
         corner.flat[:: len(z) + 1] = self.signal + self.noise
         root = cholesky_extend(self.root, cross.T, corner)
         x, z, phi = np.concatenate([self.x, x]), np.concatenate([self.z, z]), np.concatenate([self.phi, phi])
@@ -153,14 +162,14 @@ class GaussianProcess:
         Where noise is learned, the process stays uncertain at a point that was tried, and an acquisition function would go on to ask
         for it again; here that uncertainty is gone (re-interpolation, Forrester, Keane and Bressloff 2006, AIAA J. 44, 2331).
         """
-        k = _matern(_squared_distance(self.phi, self.phi), self.signal)
+        k = kernel(self.phi, self.phi, self.signal, self.additive, self.columns.owner)
         k.flat[:: self.n + 1] = self.signal * (1.0 + NOISE_FLOOR)
         return replace(self, root=cholesky(k)) if self.n else self
 
     def _cross(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """k(x, X) (m, n) and phi of x (m, D)."""
         phi = _weighted(self.columns, self.theta, x)
-        return _matern(_squared_distance(phi, self.phi), self.signal), phi
+        return kernel(phi, self.phi, self.signal, self.additive, self.columns.owner), phi
 
     def _sd(self, half: FloatArray) -> FloatArray:
         variance = self.signal - np.einsum("nm,nm->m", half, half)
@@ -173,17 +182,19 @@ def fit_gp(
     x: FloatArray,
     z: FloatArray,
     *,
+    additive: float = 0.0,
     starts: Sequence[Sequence[float]] = STARTS,
     max_iterations: int = 40,
 ) -> GaussianProcess:
     """The process with theta at the maximum of the posterior density, by L-BFGS-B from fixed starts.
 
-    x (n, d), z (n,) with mean about 0 and variance about 1. Each start is (log w of every column, log s2, log t2).
+    x (n, d), z (n,) with mean about 0 and variance about 1. additive: share of the kernel's additive part. Each start is
+    (log w of every column, log s2, log t2).
     The result depends on the arguments alone: no start comes from an earlier fit.
     """
     from scipy.optimize import minimize
 
-    objective = _Objective(columns, x, z)
+    objective = _Objective(columns, x, z, additive)
     box = [BOUNDS[0]] * columns.d + [*BOUNDS[1:]]
     best_value, best_theta = np.inf, _start(columns.d, STARTS[0])
     for start in starts:
@@ -197,14 +208,14 @@ def fit_gp(
         )
         if found.fun < best_value:
             best_value, best_theta = float(found.fun), found.x
-    return GaussianProcess.condition(columns, best_theta, x, z)
+    return GaussianProcess.condition(columns, best_theta, x, z, additive)
 
 
 class _Objective:
     """Negative log posterior of theta and its gradient; called with theta (d + 2,)."""
 
-    def __init__(self, columns: Columns, x: FloatArray, z: FloatArray) -> None:
-        self.z, self.d, self.owner = z, columns.d, columns.owner
+    def __init__(self, columns: Columns, x: FloatArray, z: FloatArray, additive: float = 0.0) -> None:
+        self.z, self.d, self.owner, self.additive = z, columns.d, columns.owner, additive
         self.features = columns.features(x)
         self.features = self.features - self.features.mean(0) if len(z) else self.features
 
@@ -212,7 +223,7 @@ class _Objective:
         n = len(self.z)
         signal, noise = np.exp(theta[-2]), np.exp(theta[-1])
         phi = self.features * np.exp(0.5 * theta[self.owner])
-        k, slope = _matern_and_slope(_squared_distance(phi, phi), signal)
+        k, slope, own = kernel_and_slopes(phi, phi, signal, self.additive, self.owner)
         k.flat[:: n + 1] = signal + noise
         root = cholesky(k)
         alpha = _solve(root, self.z)
@@ -225,6 +236,10 @@ class _Objective:
         pull = g * slope
         per_feature = 2.0 * (pull.sum(1) @ phi**2 - np.einsum("nf,nf->f", phi, pull @ phi))
         gradient[:-2] = np.bincount(self.owner, per_feature, minlength=self.d)
+        if own:  # dk / d log w_j = h_j r2_j
+            gradient[:-2] += [
+                np.vdot(g, h * r2) for h, r2 in zip(own, column_distances(phi, phi, self.owner), strict=True)
+            ]
         prior, prior_gradient = _log_prior(theta, n)
         return float(value - prior), gradient - prior_gradient
 
@@ -247,39 +262,6 @@ def _start(d: int, start: Sequence[float]) -> FloatArray:
 
 def _weighted(columns: Columns, theta: FloatArray, x: FloatArray) -> FloatArray:
     return columns.features(x) * np.exp(0.5 * theta[columns.owner])
-
-
-def _squared_distance(a: FloatArray, b: FloatArray) -> FloatArray:
-    """r2 (m, n) of weighted features a (m, D), b (n, D), by one matrix product."""
-    r2 = a @ (-2.0 * b.T)
-    r2 += np.einsum("mf,mf->m", a, a)[:, None]
-    r2 += np.einsum("nf,nf->n", b, b)
-    return np.maximum(r2, 0.0, out=r2)
-
-
-def _matern(r2: FloatArray, signal: float) -> FloatArray:
-    r = np.sqrt(r2)
-    r *= SQRT5
-    k = np.exp(-r)
-    r += 1.0
-    r += (5.0 / 3.0) * r2
-    k *= r
-    k *= signal
-    return k
-
-
-def _matern_and_slope(r2: FloatArray, signal: float) -> tuple[FloatArray, FloatArray]:
-    """k and h = dk / d(r2), each of the shape of r2."""
-    r = np.sqrt(r2)
-    r *= SQRT5
-    decay = np.exp(-r)
-    decay *= signal
-    r += 1.0
-    slope = r * decay
-    slope *= -5.0 / 6.0
-    r += (5.0 / 3.0) * r2
-    decay *= r
-    return decay, slope
 
 
 def _solve(root: FloatArray, z: FloatArray) -> FloatArray:

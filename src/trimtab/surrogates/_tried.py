@@ -34,7 +34,8 @@ import numpy as np
 from trimtab.numerics import FloatArray, IntArray
 from trimtab.numerics._cholesky import cholesky, solve_lower, solve_lower_transposed
 from trimtab.surrogates._columns import Columns
-from trimtab.surrogates._gp import BOUNDS, _log_prior, _matern, _Objective, _squared_distance, _start, _weighted
+from trimtab.surrogates._gp import BOUNDS, _log_prior, _Objective, _start, _weighted
+from trimtab.surrogates._matern import matern, squared_distance
 
 __all__ = ["Tried", "fit_tried", "good_and_spread"]
 
@@ -142,4 +143,4 @@ def _surfaces(columns: Columns, x: FloatArray, z: FloatArray) -> list[tuple[Floa
 
 def _covariance(columns: Columns, theta: FloatArray, x: FloatArray) -> FloatArray:
     phi = _weighted(columns, theta, x)
-    return _matern(_squared_distance(phi, phi), float(np.exp(theta[-2])))
+    return matern(squared_distance(phi, phi), float(np.exp(theta[-2])))
