@@ -55,7 +55,7 @@ def main() -> None:
             raise SystemExit(1) from None
     rows = [] if arguments.quick else read(arguments.results)
     if arguments.again and not arguments.quick:
-        rows = [row for row in rows if row["tool"] not in arguments.tools]
+        rows = [r for r in rows if r["tool"] not in arguments.tools or arguments.suite not in (None, r["suite"])]
         keep(arguments.results, rows)
     if not arguments.table:
         missing = [tool for tool in arguments.tools if not available(tool)]
