@@ -13,7 +13,7 @@ import pytest
 from trimtab.cli._command import Command, CommandFailed
 from trimtab.cli._threads import Threads
 from trimtab.errors import StudyError
-from trimtab.records import Trial
+from trimtab.records import Goals, Trial
 
 TRIAL = Trial(4, {"lr": 0.5, "layers": (8, 4)})
 
@@ -63,6 +63,50 @@ def test_nan_is_a_result_that_the_study_judges():
 def test_the_keys_of_an_object_without_the_result_are_told():
     with pytest.raises(CommandFailed, match=r"has 'loss', 'epoch'\. Set \[objective\] value"):
         python('print(\'{"loss": 1, "epoch": 2}\')')(TRIAL)
+
+
+TWO = Goals.of(objectives=["error", "latency"], limits=["memory <= 8"])
+LIMITED = Goals.of(limits=["memory <= 8"])
+
+
+def prints(*documents):
+    return ";".join(f"print({json.dumps(document)!r})" for document in documents)
+
+
+def test_several_results_are_the_numbers_of_one_object():
+    whole = {"error": 1, "latency": 2.5, "memory": 7, "epoch": 3, "note": "a", "ok": True, "nested": {"error": 9}}
+    code = prints({"error": 8, "latency": 8, "memory": 8}, whole, {"error": 5}, 0.5, [1])
+
+    assert python(code, goals=TWO)(TRIAL) == {"error": 1.0, "latency": 2.5, "memory": 7.0, "epoch": 3.0}
+
+
+def test_with_limits_alone_the_objective_is_the_value_key():
+    code = prints({"value": 4, "loss": 1, "memory": 7})
+
+    assert python(code, goals=LIMITED)(TRIAL)["value"] == 4.0
+    assert python(code, goals=LIMITED, key="loss")(TRIAL) == {"value": 1.0, "loss": 1.0, "memory": 7.0}
+
+
+def test_one_name_may_be_a_number_alone():
+    one = Goals.of(objectives=["loss"])
+
+    assert python(prints(0.5), goals=one)(TRIAL) == 0.5
+    assert python(prints({"loss": 0.5, "epoch": 2}), goals=one)(TRIAL) == {"loss": 0.5, "epoch": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("document", "goals", "message"),
+    [
+        (0.5, TWO, r'such as \{"error": 0.25, "latency": 0.25, "memory": 0.25\}; it printed \'0.5\' last'),
+        ({"error": 1, "memory": 2}, TWO, r"has 'error', 'memory'\. It needs a number for 'latency'"),
+        ({"error": 1, "latency": "2", "memory": True}, TWO, r"needs a number for 'latency' and 'memory'"),
+        ({"value": 1}, LIMITED, r"needs a number for 'memory'"),
+        ({"loss": 1, "memory": 2}, LIMITED, r"Set \[objective\] value"),
+    ],
+)
+def test_a_missing_result_is_named(document, goals, message):
+    with pytest.raises(CommandFailed, match=message):
+        python(prints(document), goals=goals)(TRIAL)
 
 
 def test_the_program_finds_its_hyperparameters():

@@ -63,6 +63,28 @@ def test_every_key_has_its_meaning(write):
     assert [c.text for c in settings.space.constraints] == ["lr < 1e-2 or units <= 32"]
 
 
+def test_goals_repeats_and_known_configurations(write):
+    study = """
+[study]
+objectives = {error = "minimize", speed = "maximize"}
+outcome_constraints = ["memory <= 8"]
+repeats = 5
+start = [{x = 0.25, layers = [100, 50]}]
+warm_start = "earlier.db"
+"""
+    settings = read_settings(write(study + SPACE + "layers = [[50], [100, 50]]\n"))
+
+    assert settings.objectives == {"error": "minimize", "speed": "maximize"}
+    assert settings.outcome_constraints == ["memory <= 8"]
+    assert settings.repeats == 5
+    assert settings.start == ({"x": 0.25, "layers": (100, 50)},)
+    assert settings.warm_start == ("earlier.db",)
+
+    several = read_settings(write('[study]\nobjectives = ["a", "b"]\nwarm_start = ["a.db", "b.db"]\n' + SPACE))
+    assert several.objectives == ["a", "b"]
+    assert several.warm_start == ("a.db", "b.db")
+
+
 def test_yaml_means_the_same(write):
     yaml = """
 study: {n_trials: 5, seed: 1}
@@ -93,6 +115,22 @@ objective:
         ("[study]\nn_trials = true\n" + SPACE, r"n_trials must be a whole number, got True"),
         ("[study]\nname = 5\n" + SPACE, r"name must be a text, got 5"),
         ('[study]\ndirection = "up"\n' + SPACE, r"direction must be 'minimize' or 'maximize', got 'up'"),
+        ('[study]\nobjectives = "error"\n' + SPACE, r"objectives must be a table or a list, got 'error'"),
+        ('[study]\nobjectives = {error = "up"}\n' + SPACE, r"\[study\] objectives\['error'\] must be .*got 'up'"),
+        ("[study]\nobjectives = [1]\n" + SPACE, r"\[study\] objectives must be a list of names or .*got 1"),
+        ("[study]\nobjectives = []\n" + SPACE, r"\[study\] objectives must be a list of names"),
+        ('[study]\noutcome_constraints = "m <= 8"\n' + SPACE, r"outcome_constraints must be a list, got 'm <= 8'"),
+        ('[study]\noutcome_constraints = ["m < 8"]\n' + SPACE, r'\[study\] An outcome constraint .*"memory <= 8"'),
+        ("[study]\nrepeats = 2.5\n" + SPACE, r"repeats must be a whole number, got 2.5"),
+        ("[study]\nstart = {x = 1}\n" + SPACE, r"start must be a list, got"),
+        ("[study]\nstart = [0.5]\n" + SPACE, r"start must be a list of tables, .*got 0.5 in it"),
+        ("[study]\nstart = [{x = 1}, {x = 2}]\n" + SPACE, r"\[study\] start, configuration 2: .*x"),
+        ("[study]\nwarm_start = 5\n" + SPACE, r"warm_start must be a text or a list, got 5"),
+        ("[study]\nwarm_start = [5]\n" + SPACE, r"warm_start must name files of studies, .*got 5"),
+        (
+            '[study]\nobjectives = ["a"]\n' + SPACE + '[objective]\nvalue = "a"\n',
+            r"objectives names them. Remove value",
+        ),
         ("study = 5\n" + SPACE, r"\[study\] must be a table"),
         ("[study]\nn_trials = 5\n", r"\[space\] is missing or empty"),
         ("[space]\n", r"\[space\] is missing or empty"),

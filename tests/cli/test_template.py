@@ -38,6 +38,12 @@ def test_braces_and_the_number_of_the_trial():
     assert fill(("x", '{{"lr": {lr}}}', "runs/{trial}"), {"lr": 2}, 12) == ["x", '{"lr": 2}', "runs/12"]
 
 
+def test_the_seed_of_the_trial():
+    assert check_template(("x", "--seed", "{seed}"), ["lr"]) == {"seed"}
+    assert fill(("x", "--seed", "{seed}"), {"lr": 2}, 12, 987) == ["x", "--seed", "987"]
+    assert fill(("x", "--seed", "{seed}"), {"seed": 3}, 12, 987) == ["x", "--seed", "3"]
+
+
 def test_a_hyperparameter_called_trial_wins():
     assert fill(("x", "{trial}"), {"trial": "mine"}, 12) == ["x", "mine"]
 

@@ -1,8 +1,8 @@
 """A program as objective: started once a trial, its result read from its standard output.
 
-The result is the last line that is a JSON number, or a JSON object with the objective's key. No such line, an exit
-code other than 0
-or too much time: the trial has failed, with the end of the program's standard error as the reason.
+The result is the last line that is a JSON number, or a JSON object with the objective's key; where the study needs
+several numbers, a JSON object that has all of them. No such line, an exit code other than 0 or too much time: the trial
+has failed, with the end of the program's standard error as the reason.
 
 The program is the leader of a process group of its own, and the whole group is ended with it.
 """
@@ -16,12 +16,12 @@ import signal
 import subprocess
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 from trimtab.cli._template import fill
 from trimtab.errors import TrimtabError
-from trimtab.records import Trial
+from trimtab.records import VALUE, Goals, Trial
 
 __all__ = ["Command", "CommandFailed"]
 
@@ -39,7 +39,9 @@ class CommandFailed(TrimtabError):
 class Command:
     """Objective that runs `arguments` (see `_template`).
 
-    key: of the objective in a JSON object. timeout: seconds that one trial may take, None for no limit.
+    key: of the objective in a JSON object, where the goals give it no name. timeout: seconds that one trial may take,
+    None for no limit. goals: of the study. With named objectives or limits the result is a mapping: every number of the
+    JSON object by its name.
     The program finds all hyperparameters as JSON in the environment variable TRIMTAB_PARAMS too, the trial's number in
     TRIMTAB_TRIAL, and a seed for its randomness in TRIMTAB_SEED.
     """
@@ -47,9 +49,10 @@ class Command:
     arguments: tuple[str, ...]
     key: str = "value"
     timeout: float | None = None
+    goals: Goals = field(default_factory=Goals)
 
-    def __call__(self, trial: Trial) -> float:
-        arguments = fill(self.arguments, trial.params, trial.number)
+    def __call__(self, trial: Trial) -> float | dict[str, float]:
+        arguments = fill(self.arguments, trial.params, trial.number, trial.seed)
         environment = {
             **os.environ,
             "TRIMTAB_PARAMS": json.dumps(trial.params, default=str),
@@ -67,7 +70,7 @@ class Command:
             )
         except (OSError, ValueError) as error:
             raise CommandFailed(f"{arguments[0]!r} cannot be started: {error}") from None
-        output, errors = _Output(program.stdout, self.key), _Tail(program.stderr)
+        output, errors = _Output(program.stdout, self.key, self.goals), _Tail(program.stderr)
         try:
             stopped = self._wait(program, output, trial)
         finally:
@@ -132,14 +135,17 @@ def _exit_text(code: int) -> str:
 class _Output(threading.Thread):
     """Reads standard output. value: of the last line that is a result. ended: set when nothing more can come."""
 
-    def __init__(self, stream: IO[bytes] | None, key: str) -> None:
+    def __init__(self, stream: IO[bytes] | None, key: str, goals: Goals) -> None:
         super().__init__(daemon=True)
         assert stream is not None
-        self.value: float | None = None
+        self.value: float | dict[str, float] | None = None
         self.ended = threading.Event()
         self._stream = stream
-        self._key = key
-        self._keys: list[str] | None = None
+        self._plain = goals.is_single and goals.objectives == (VALUE,)
+        self._keys = {name: name for name in goals.names}  # outcome -> its key in a JSON object
+        if goals.objectives == (VALUE,):
+            self._keys[VALUE] = key
+        self._object: dict[str, Any] | None = None  # the last one
         self._last = ""
         self.start()
 
@@ -159,25 +165,47 @@ class _Output(threading.Thread):
         except (ValueError, RecursionError):
             return
         if isinstance(found, dict):
-            self._keys = [str(k) for k in found]
-            found = found.get(self._key)
-        if isinstance(found, (int, float)) and not isinstance(found, bool):
-            try:
-                self.value = float(found)
-            except OverflowError:
-                self.value = float("inf") if found > 0 else float("-inf")
+            self._object = found
+        result = self._outcomes(found) if isinstance(found, dict) else self._alone(found)
+        if result is not None:
+            self.value = result
+
+    def _alone(self, found: object) -> float | None:
+        return _number(found) if len(self._keys) == 1 else None
+
+    def _outcomes(self, found: dict[str, Any]) -> float | dict[str, float] | None:
+        """The number of a plain study, or all numbers by name; None unless every one that is needed is there."""
+        needed = {name: _number(found.get(key)) for name, key in self._keys.items()}
+        if None in needed.values():
+            return None
+        if self._plain:
+            return needed[VALUE]
+        numbers = {**{key: _number(value) for key, value in found.items()}, **needed}
+        return {name: number for name, number in numbers.items() if number is not None}
 
     def missing(self) -> str:
         """Why there is no result."""
-        wanted = f'Its last line should be a number, or JSON such as {{"{self._key}": 0.25}}'
-        if self._keys is not None:
-            keys = ", ".join(map(repr, self._keys[:10])) or "no key"
-            return (
-                f"The command printed no result. {wanted}; its last JSON object has {keys}. "
-                "Set [objective] value = the key that holds a number."
-            )
+        example = json.dumps(dict.fromkeys(self._keys.values(), 0.25))
+        wanted = f"Its last line should be {'a number, or ' * (len(self._keys) == 1)}JSON such as {example}"
+        if self._object is not None:
+            keys = ", ".join(map(repr, list(self._object)[:10])) or "no key"
+            absent = [key for key in self._keys.values() if _number(self._object.get(key)) is None]
+            remedy = f"It needs a number for {' and '.join(map(repr, absent))} in one line."
+            if self._keys.get(VALUE) in absent:
+                remedy = "Set [objective] value = the key that holds a number."
+            return f"The command printed no result. {wanted}; its last JSON object has {keys}. {remedy}"
         got = f"it printed {self._last!r} last" if self._last else "it printed nothing on standard output"
         return f"The command printed no result. {wanted}; {got}."
+
+
+def _number(found: object) -> float | None:
+    """A number of JSON, one that is too large as an infinity; None for anything else."""
+    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        return None
+    try:
+        return float(found)
+    except OverflowError:
+        return float("inf") if found > 0 else float("-inf")
 
 
 class _Tail(threading.Thread):

@@ -97,7 +97,7 @@ def run(
       [study]
       n_trials = 30              # or timeout = 3600, patience = 20, target = 0.01
       max_regret = 0.001         # stop when no more can be gained than that
-      direction = "minimize"     # or "maximize"
+      direction = "minimize"     # or "maximize"; several: see below
       sampler = "auto"           # also name, seed, storage, workers, retries
     \b
       [space]
@@ -117,11 +117,23 @@ def run(
     TRIMTAB_PARAMS.
     Where {momentum} does not apply, its argument is left out, together with an option before it (--momentum
     {momentum}).
-    {trial} is the number of the trial. No shell takes part; for braces write {{ and }}.
+    {trial} is the number of the trial, {seed} a seed for the program's own randomness; TRIMTAB_TRIAL and TRIMTAB_SEED
+    are the same as environment variables. No shell takes part; for braces write {{ and }}.
 
     The result is the last line of standard output that is a number, or JSON such as {"loss": 0.25}. Another exit code
     than 0, too much
     time or no result: the trial has failed, its end of standard error is kept, and the search goes on.
+
+    \b
+    More for [study], each as in the Python library:
+      objectives = {error="minimize", latency="minimize"}    # a front of trials
+      outcome_constraints = ["memory <= 8"]  # limits that a result must keep
+      repeats = 5                            # noisy: the best ones up to 5 times
+      start = [{lr=1e-3, units=64, ...}]     # evaluated before all others
+      warm_start = "earlier.db"              # the best of another study, too
+
+    With objectives or limits the result is the last JSON object that has a number for each of their names, such as
+    {"error": 0.25, "latency": 3.1, "memory": 7}. With limits alone the objective is "value", or [objective] value.
 
     Instead of a command, function = "module:function" names a Python function of the trial that returns the result.
 
@@ -174,11 +186,18 @@ def _search(settings: Settings) -> tuple[Study, bool]:
     study = Study(
         settings.space,
         direction=settings.direction,
+        objectives=settings.objectives,
+        outcome_constraints=settings.outcome_constraints,
         sampler=sampler,
         storage=settings.storage,
         name=settings.name,
         seed=settings.seed,
     )
+    missing = [path for path in settings.warm_start if "://" not in path and not os.path.exists(path)]
+    if missing and not len(study):  # a study that has begun needs them no more
+        raise InputError(f"[study] warm_start: there is no file {missing[0]!r}. Name the file of an earlier study.")
+    if settings.command is not None:
+        objective = replace(objective, goals=study.goals)  # a stored study knows its own, if the file names none
     _note_begin(study, settings, evaluated(study))
     search = maximize if settings.direction == "maximize" else minimize
     try:
@@ -186,6 +205,8 @@ def _search(settings: Settings) -> tuple[Study, bool]:
             objective,
             settings.space,
             settings.n_trials,
+            objectives=settings.objectives,
+            outcome_constraints=settings.outcome_constraints,
             sampler=sampler,
             storage=study.storage,
             name=study.name,
@@ -197,6 +218,9 @@ def _search(settings: Settings) -> tuple[Study, bool]:
             target=settings.target,
             max_regret=settings.max_regret,
             retries=settings.retries,
+            repeats=settings.repeats,
+            start=settings.start,
+            warm_start=list(settings.warm_start),
         )
     except KeyboardInterrupt:
         return study, True
@@ -244,7 +268,7 @@ def _check_command(command: Sequence[str], settings: Settings) -> None:
             f"The program {program!r} of the command is not found, or is not executable. Check its spelling and PATH."
         )
     absent = [name for name in names if name not in used]
-    if used - {"trial"} and absent:
+    if used & set(names) and absent:
         note(
             f"Remark: the command does not use {', '.join(map(clean, absent))}; the program finds these in "
             f"TRIMTAB_PARAMS only."
@@ -265,7 +289,8 @@ def _print_end(study: Study, settings: Settings) -> None:
         file, name = clean(settings.storage), f" --name {clean(study.name)}" if len(study.storage.names()) > 1 else ""
         say()
         say("Go on with:")
-        say(f"  trimtab sensitivity {file}{name}    which hyperparameters matter")
+        if study.goals.m == 1:  # it looks at one number
+            say(f"  trimtab sensitivity {file}{name}    which hyperparameters matter")
         say(f"  trimtab report {file}{name}         all of it as one HTML file")
 
 

@@ -1,6 +1,6 @@
 """The settings file of `trimtab run`: TOML or YAML, every key known, every error with the name of the file.
 
-    [study]        how to search: name, direction, sampler, seed, storage, and when to stop
+    [study]        what to reach and how to search: objectives, limits, sampler, seed, storage, and when to stop
     [space]        one entry a hyperparameter, and `constraints`
     [objective]    command = [...] or function = "module:function"
 
@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trimtab.cli._settings_space import space_of
-from trimtab.errors import InputError
+from trimtab.cli._settings_space import hashable, space_of
+from trimtab.errors import InputError, SpaceError
+from trimtab.records import Goals
 from trimtab.space import Space
 
 __all__ = ["Settings", "read_settings", "unknown_key"]
@@ -27,6 +28,8 @@ _LARGEST = 1_000_000  # bytes; a settings file is written by hand
 _STUDY: dict[str, tuple[type, ...]] = {
     "name": (str,),
     "direction": (str,),
+    "objectives": (dict, list),
+    "outcome_constraints": (list,),
     "sampler": (str,),
     "seed": (int,),
     "storage": (str,),
@@ -37,6 +40,9 @@ _STUDY: dict[str, tuple[type, ...]] = {
     "target": (int, float),
     "max_regret": (int, float),
     "retries": (int,),
+    "repeats": (int,),
+    "start": (list,),
+    "warm_start": (str, list),
 }
 _OBJECTIVE: dict[str, tuple[type, ...]] = {
     "command": (list, str),
@@ -44,7 +50,7 @@ _OBJECTIVE: dict[str, tuple[type, ...]] = {
     "value": (str,),
     "timeout": (int, float),
 }
-_WORDS = {str: "a text", int: "a whole number", float: "a number", list: "a list"}
+_WORDS = {str: "a text", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +58,8 @@ class Settings:
     """What to tune and how. The fields of [study] mean what they mean in `trimtab.minimize`; n_trials counts all
     trials of the study.
 
-    command: arguments with placeholders, or None. function: "module:function", or None. value: key of the objective
-    in a line of JSON.
+    warm_start: paths of stored studies. command: arguments with placeholders, or None. function: "module:function", or
+    None. value: key of the objective in a line of JSON, where the objective has no name.
     trial_timeout: seconds that one command may take, or None. folder: where the file lies (functions are looked for
     there too).
     """
@@ -61,6 +67,8 @@ class Settings:
     space: Space
     name: str
     direction: str = "minimize"
+    objectives: Mapping[str, str] | Sequence[str] | None = None
+    outcome_constraints: Sequence[str] | None = None
     sampler: str = "auto"
     seed: int | None = None
     storage: str
@@ -71,6 +79,9 @@ class Settings:
     target: float | None = None
     max_regret: float | None = None
     retries: int = 0
+    repeats: int = 1
+    start: Sequence[Mapping[str, Any]] = ()
+    warm_start: Sequence[str] = ()
     command: tuple[str, ...] | None = None
     function: str | None = None
     value: str = "value"
@@ -110,9 +121,23 @@ def _settings(document: Mapping[str, Any], path: Path) -> Settings:
         raise InputError("[objective] has both command and function. Keep one of them.")
     if study.get("direction", "minimize") not in ("minimize", "maximize"):
         raise InputError(f"[study] direction must be 'minimize' or 'maximize', got {study['direction']!r}.")
+    if "objectives" in study and "value" in objective:
+        raise InputError(
+            "[objective] value is the key of an objective without a name, and [study] objectives names them. "
+            "Remove value."
+        )
+    try:
+        Goals.of(study.get("direction", "minimize"), study.get("objectives"), study.get("outcome_constraints"))
+    except InputError as error:
+        raise InputError(f"[study] {error}") from None
+    made = space_of(space)
+    if "start" in study:
+        study["start"] = _configurations(study["start"], made)
+    if "warm_start" in study:
+        study["warm_start"] = _paths(study["warm_start"])
     return Settings(
         **{"name": path.stem, "storage": f"{path.stem}.db", **study},
-        space=space_of(space),
+        space=made,
         command=_words(objective["command"]) if "command" in objective else None,
         function=objective.get("function"),
         value=objective.get("value", "value"),
@@ -157,6 +182,29 @@ def _words(command: object) -> tuple[str, ...]:
     if not words:
         raise InputError('[objective] command is empty. For example: command = ["python", "train.py", "--lr", "{lr}"]')
     return tuple(words)
+
+
+def _configurations(start: Sequence[object], space: Space) -> tuple[dict[str, Any], ...]:
+    """Configurations of the space. Error where one is none; a constraint that forbids one is left to the study."""
+    made = []
+    for i, params in enumerate(start, start=1):
+        if not isinstance(params, Mapping):
+            raise InputError(f"[study] start must be a list of tables, such as [{{lr = 0.001}}], got {params!r} in it.")
+        made.append({name: hashable(value) for name, value in params.items()})
+        try:
+            space.encode(made[-1:])
+        except SpaceError as error:
+            raise SpaceError(f"[study] start, configuration {i}: {error}") from None
+    return tuple(made)
+
+
+def _paths(given: str | Sequence[object]) -> tuple[str, ...]:
+    """Files of earlier studies: one text, or a list of texts."""
+    paths = [given] if isinstance(given, str) else given
+    for path in paths:
+        if not isinstance(path, str) or not path:
+            raise InputError(f'[study] warm_start must name files of studies, such as ["old.db"], got {path!r}.')
+    return tuple(map(str, paths))
 
 
 def _positive(value: float | None, what: str) -> float | None:

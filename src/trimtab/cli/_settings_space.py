@@ -20,7 +20,7 @@ from typing import Any
 from trimtab.errors import InputError, SpaceError
 from trimtab.space import Categorical, Constant, Float, Int, Space
 
-__all__ = ["space_of"]
+__all__ = ["hashable", "space_of"]
 
 _KINDS: dict[
     str, tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]
@@ -46,7 +46,7 @@ def space_of(table: Mapping[str, Any]) -> Space:
 
 def _parameter(name: str, entry: Any) -> Any:
     if not isinstance(entry, Mapping):
-        return [_hashable(choice) for choice in entry] if isinstance(entry, list) else entry
+        return [hashable(choice) for choice in entry] if isinstance(entry, list) else entry
     kind = entry.get("type", "categorical" if "choices" in entry else None)
     if kind not in _KINDS:
         close = difflib.get_close_matches(str(kind), _KINDS, n=1)
@@ -72,15 +72,15 @@ def _parameter(name: str, entry: Any) -> Any:
     if kind == "categorical":
         if not isinstance(values[0], list):
             raise InputError(f"[space] {name}: choices must be a list, got {values[0]!r}.")
-        values = [[_hashable(choice) for choice in values[0]]]
+        values = [[hashable(choice) for choice in values[0]]]
         if "prior" in keywords:
-            keywords["prior"] = _hashable(keywords["prior"])
+            keywords["prior"] = hashable(keywords["prior"])
     try:
         return make(*values, **keywords)
     except SpaceError as error:
         raise SpaceError(f"[space] {name}: {error}") from None
 
 
-def _hashable(choice: Any) -> Any:
+def hashable(choice: Any) -> Any:
     """A list inside a list of choices is one choice: a tuple."""
-    return tuple(_hashable(c) for c in choice) if isinstance(choice, list) else choice
+    return tuple(hashable(c) for c in choice) if isinstance(choice, list) else choice

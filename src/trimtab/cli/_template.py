@@ -3,7 +3,7 @@ its value holds.
 
     --lr {lr}          the value of hyperparameter lr: texts as they are, everything else as JSON (0.001, 32, true,
     [50, 100])
-    {trial}            the number of the trial, unless a hyperparameter has that name
+    {trial} {seed}     the number of the trial, and its seed, unless a hyperparameter has that name
     {{ and }}          braces
 
 A placeholder of an inactive hyperparameter takes its whole argument with it; and if that was the value of an option
@@ -22,6 +22,7 @@ from trimtab.errors import InputError
 
 __all__ = ["argument_text", "check_template", "fill", "placeholders"]
 
+_OWN = ("trial", "seed")  # placeholders that are no hyperparameters
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
@@ -42,7 +43,7 @@ def placeholders(argument: str) -> list[str]:
 def check_template(command: Sequence[str], known: Collection[str]) -> set[str]:
     """The names that the command uses. InputError for one that is no hyperparameter."""
     used = {name for argument in command for name in placeholders(argument)}
-    for name in sorted(used - {"trial"} - set(known)):
+    for name in sorted(used - set(_OWN) - set(known)):
         close = difflib.get_close_matches(name, known, n=1)
         meant = f" Did you mean {{{close[0]}}}?" if close else ""
         raise InputError(
@@ -53,9 +54,9 @@ def check_template(command: Sequence[str], known: Collection[str]) -> set[str]:
     return used
 
 
-def fill(command: Sequence[str], params: Mapping[str, Any], number: int) -> list[str]:
-    """The arguments for one configuration; inactive hyperparameters are those that `params` lacks."""
-    values = {"trial": number, **params}
+def fill(command: Sequence[str], params: Mapping[str, Any], number: int, seed: int = 0) -> list[str]:
+    """The arguments for one trial, its number and its seed; inactive hyperparameters are those that `params` lacks."""
+    values = {**dict(zip(_OWN, (number, seed), strict=True)), **params}
     filled: list[str] = []
     bare_option = False  # the last argument is an option such as --lr, without a placeholder
     for argument in command:

@@ -170,6 +170,8 @@ def print_best(study: Study) -> None:
         return
     took = "" if seconds(best.seconds) == "-" else f", took {seconds(best.seconds)}"
     say(f"Best: trial {best.number}, value {number(best.value)} ({study.direction}d{took})", bold=True)
+    for limit in study.goals.limits:
+        say(f"  keeps {clean(str(limit))}: {number(best.outcomes[limit.name])}")
     width = max((len(clean(name)) for name in best), default=0)
     for name, value in best.items():
         say(f"  {clean(name):{width}}  {value_text(value)}")
