@@ -163,3 +163,19 @@ def test_repeats_have_seeds_of_their_own(write):
     trials = Study.load("study.db").trials
     assert len({t["x"] for t in trials}) < 30
     assert len({t.seed for t in trials}) == 30
+
+
+def test_sensitivity_asks_which_objective_and_takes_it(tmp_path):
+    file = str(tmp_path / "two.db")
+    study = Study({"x": [0.0, 0.5, 1.0], "y": [0.0, 1.0]}, objectives=["error", "latency"], storage=file, seed=0)
+    study.optimize(lambda t: {"error": t["x"], "latency": t["y"]}, 6, progress=False)
+    study.close()
+
+    which, wrong = trimtab("sensitivity", file), trimtab("sensitivity", file, "--objective", "memory")
+    chosen = trimtab("sensitivity", file, "--objective", "latency", "--json")
+
+    assert which.exit_code == 2
+    assert "--objective error" in which.stderr
+    assert wrong.exit_code == 2
+    assert "'error', 'latency'" in wrong.stderr
+    assert [row["parameter"] for row in json.loads(chosen.stdout)["rows"]] == ["x", "y"]

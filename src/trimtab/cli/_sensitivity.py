@@ -12,8 +12,8 @@ from trimtab.cli._view import json_option, name_option, open_study
 from trimtab.errors import InputError
 
 if TYPE_CHECKING:
+    from trimtab.records import TrialTable
     from trimtab.sensitivity import Result
-    from trimtab.study import Study
 
 __all__ = ["sensitivity"]
 
@@ -51,10 +51,22 @@ _PAIRS = 5  # interactions that are listed below the table
     metavar="SHARE",
     help="Of the intervals: 0.9 means that 9 of 10 hold the truth.",
 )
+@click.option(
+    "--objective",
+    metavar="OUTCOME",
+    help="Which objective, or limited outcome, of a study that has several.",
+)
 @name_option
 @json_option
 def sensitivity(
-    file: str, kind: str, scale: str, scope: str, confidence: float, name: str | None, as_json: bool
+    file: str,
+    kind: str,
+    scale: str,
+    scope: str,
+    confidence: float,
+    objective: str | None,
+    name: str | None,
+    as_json: bool,
 ) -> None:
     """Which hyperparameters matter, and how sure that is: computed from the trials of a study, without new ones.
 
@@ -79,7 +91,11 @@ def sensitivity(
     if kind != "global" and scope != "space":
         raise InputError(f"--scope {scope} is for --kind global only. Leave it out with --kind {kind}.")
     study = open_study(file, name)
-    result = _analysis(study, kind, scale, scope, confidence)
+    goals = study.goals
+    if objective is None and goals.m > 1:
+        raise InputError(f"The study has {goals.m} objectives. Say which: --objective {goals.objectives[0]}.")
+    table = study.table if objective is None else study.table.of_outcome(objective)
+    result = _analysis(table, kind, scale, scope, confidence)
     if as_json:
         print_json({"study": study.name, "kind": kind, "rows": result.rows(), "result": result.to_dict()})
         return
@@ -89,14 +105,14 @@ def sensitivity(
         _print_pairs(pairs)
 
 
-def _analysis(study: Study, kind: str, scale: str, scope: str, confidence: float) -> Result:
+def _analysis(table: TrialTable, kind: str, scale: str, scope: str, confidence: float) -> Result:
     from trimtab import sensitivity as analyses
 
     if kind == "gradient":
-        return analyses.gradient(study, scale=scale, confidence=confidence)
+        return analyses.gradient(table, scale=scale, confidence=confidence)
     if kind == "one-at-a-time":
-        return analyses.one_at_a_time(study, scale=scale, confidence=confidence)
-    return study.sensitivity(scale=scale, scope=scope, confidence=confidence)
+        return analyses.one_at_a_time(table, scale=scale, confidence=confidence)
+    return analyses.sobol(table, scale=scale, scope=scope, confidence=confidence)
 
 
 def _print_pairs(pairs: Any) -> None:
