@@ -123,7 +123,7 @@ def _main_rows(them: Compared, checkpoints: Sequence[int]) -> list[dict[str, obj
         if REFERENCE in them:
             row[f"trials to {REFERENCE}'s {last}"] = _text(scores.trials_to_reach(runs, them[REFERENCE]), 0)
         spent = scores.mean_over_tasks(scores.seconds(runs))
-        row["ms an ask"] = f"{1000 * spent.mean:.3g} ± {1000 * spent.se:.1g}"
+        row["ms an ask"] = f"{1000 * spent.mean:.3g} ± {float(f"{1000 * spent.se:.1g}"):g}"
         rows.append(row)
     return rows
 
