@@ -123,7 +123,8 @@ def _main_rows(them: Compared, checkpoints: Sequence[int]) -> list[dict[str, obj
         if REFERENCE in them:
             row[f"trials to {REFERENCE}'s {last}"] = _text(scores.trials_to_reach(runs, them[REFERENCE]), 0)
         spent = scores.mean_over_tasks(scores.seconds(runs))
-        row["ms an ask"] = f"{1000 * spent.mean:.3g} ± {float(f"{1000 * spent.se:.1g}"):g}"
+        digits = 0 if spent.se >= 0.01 else 1 if spent.se >= 0.001 else 2
+        row["ms an ask"] = f"{1000 * spent.mean:.3g} ± {1000 * spent.se:.{digits}f}"
         rows.append(row)
     return rows
 
