@@ -65,9 +65,12 @@ def maximise(
     Raises SearchEnded where every cell of a finite space is taken.
     """
     pool = _pool(space, centres, taken, rng, n_candidates)
-    if pending is None or not len(pool[_is_apart(pool, pending)]):
-        pending = np.empty((0, space.d))  # of a small finite space only neighbours may be left
-    pool = pool[_is_apart(pool, pending)]
+    pending = np.empty((0, space.d)) if pending is None else pending
+    apart = _is_apart(pool, pending)
+    if apart.any():
+        pool = pool[apart]
+    else:
+        pending = pending[:0]  # of a small finite space only neighbours are left
     value = acquisition(pool)
     best = int(np.argmax(value))
     if space.cells is not None and space.cells <= n_candidates:

@@ -188,12 +188,9 @@ class GP:
         order = np.argsort(fitted, kind="stable")
         posterior = model.believe(waiting).reinterpolated()
         improvement = LogExpectedImprovement(posterior, float(fitted[order[0]]))
-        count = int(np.clip(4e5 / model.n, min(400, self.n_candidates), self.n_candidates))
         centres = model.x[order[: min(10 * CENTRES, int(done.sum()))]]
         centres = centres[is_new(centres, frozenset())][:CENTRES]  # a repeated configuration once
-        if state.space.prior is not None:
-            centres = np.concatenate([centres, state.space.snap(state.space.prior.mode)])
-        return maximise(Sum((improvement, *terms)), state.space, centres, taken, rng, count, waiting)
+        return self._maximise(state, Sum((improvement, *terms)), centres, model.n, taken, waiting, rng)
 
     def _suggest_several(
         self,
@@ -217,10 +214,23 @@ class GP:
             waiting,
             CENTRES,
         )
+        return self._maximise(state, Sum((*promise, *terms)), centres, len(rows), taken, waiting, rng)
+
+    def _maximise(
+        self,
+        state: GPState,
+        acquisition: Acquisition,
+        centres: FloatArray,
+        n: int,
+        taken: Set[bytes],
+        waiting: FloatArray,
+        rng: np.random.Generator,
+    ) -> FloatArray:
+        """The best new point (d,); the more trials n the model has, the fewer candidates are scored."""
         if state.space.prior is not None:
             centres = np.concatenate([centres, state.space.snap(state.space.prior.mode)])
-        count = int(np.clip(4e5 / len(rows), min(400, self.n_candidates), self.n_candidates))
-        return maximise(Sum((*promise, *terms)), state.space, centres, taken, rng, count, waiting)
+        count = int(np.clip(4e5 / n, min(400, self.n_candidates), self.n_candidates))
+        return maximise(acquisition, state.space, centres, taken, rng, count, waiting)
 
     def _terms(self, state: GPState, n_waiting: int) -> tuple[Acquisition, ...]:
         """What counts besides the improvement: that the trial succeeds, and what the user believes."""
