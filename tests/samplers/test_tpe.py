@@ -50,6 +50,18 @@ def test_goes_on_with_sobol_points_while_everything_fails():
     assert_array_equal(TPE().suggest(state, none(space), 1, np.random.default_rng(0)), points[20:])
 
 
+@pytest.mark.parametrize("n_ended", [1, 2, 3])
+def test_the_model_waits_until_half_of_the_startup_trials_have_ended(n_ended):
+    """Eight workers: the first trial that ends is not yet worth a density of good trials."""
+    space = Space({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0)})
+    points = sobol_points(n_ended + 8, 2, seed=0)
+    state = state_after(space, points[:n_ended], np.arange(n_ended))
+
+    x = TPE(startup=6).suggest(state, points[n_ended:-1], 1, np.random.default_rng(0))
+
+    assert np.array_equal(x, points[-1:]) == (n_ended < 3)
+
+
 def test_suggests_near_the_good_trials():
     space = Space({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0)})
     x = space.sample(60, np.random.default_rng(3))

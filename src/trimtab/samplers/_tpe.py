@@ -104,7 +104,8 @@ class Ratio:
 class TPE:
     """Multivariate TPE for mixed and conditional spaces.
 
-    startup: trials from a Sobol' sequence before the model takes over. candidates: drawn from l for each suggestion.
+    startup: trials from a Sobol' sequence before the model takes over, which also waits until half as many have ended:
+    of eight workers the first to end would be the whole of l. candidates: drawn from l for each suggestion.
     good: share of the trials that is called good, rounded up, at most `most_good` of them.
     """
 
@@ -150,7 +151,8 @@ class TPE:
         """A point (1, d), or None where nothing is left."""
         taken = Taken(state.history, pending)
         handed_out = state.history.n + len(pending)
-        if handed_out < self.startup or not np.isfinite(state.history.y).any():
+        started = handed_out >= self.startup and 2 * state.history.n >= self.startup
+        if not started or not np.isfinite(state.history.y).any():
             return state.startup.first_untaken(handed_out, taken)
         y = self._order(state)
         share = self.good if state.goals is None or state.goals.m == 1 else max(self.good, _GOOD_OF_SEVERAL)
