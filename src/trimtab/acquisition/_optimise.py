@@ -26,6 +26,7 @@ __all__ = ["Acquisition", "Posterior", "maximise"]
 
 N_STARTS = 6
 ROUNDS = 2  # gradient and local search in turns
+STEPS = 30  # of a gradient search
 FLIPS = 8  # single changes a start may make in one round
 ALL_LEVELS = 16  # up to here every level of a discrete column is tried, beyond steps of 1, 2, 4, ...
 LISTED_LEVELS = 10_000  # of a discrete column; more are not listed: an Int may have 2**50
@@ -76,9 +77,14 @@ def maximise(
     if space.cells is not None and space.cells <= n_candidates:
         return _row(pool, best)
     starts = pool[_roulette(value, rng)]
-    for _ in range(ROUNDS):
-        starts = _climb(acquisition, space, starts)
-        starts = _flip(acquisition, space, starts, taken, rng)
+    moved = np.ones(len(starts), dtype=np.bool_)
+    for _ in range(ROUNDS):  # what no single change moved would climb to where it is
+        climbed = starts.copy()
+        climbed[moved] = _climb(acquisition, space, starts[moved])
+        starts = _flip(acquisition, space, climbed, taken, rng)
+        moved = ~np.all((starts == climbed) | np.isnan(climbed), axis=1)
+        if not moved.any():
+            break
     starts = starts[is_new(starts, taken) & _is_apart(starts, pending)]
     found = np.concatenate([pool[best : best + 1], starts])
     return _row(found, int(np.argmax(acquisition(found))))
@@ -131,7 +137,12 @@ def _climb(acquisition: Acquisition, space: Space, starts: FloatArray) -> FloatA
 
     end = starts.copy()
     end[free] = minimize(
-        loss, starts[free], jac=True, method="L-BFGS-B", bounds=[(0.0, 1.0)] * int(free.sum()), options={"maxiter": 20}
+        loss,
+        starts[free],
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, 1.0)] * int(free.sum()),
+        options={"maxiter": STEPS},
     ).x
     return _keep_gains(acquisition, space, starts, end)
 

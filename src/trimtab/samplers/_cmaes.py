@@ -38,7 +38,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -153,12 +153,15 @@ class CMAESState:
 class CMAES:
     """CMA-ES with restarts: for hundreds to thousands of cheap trials, mostly of continuous hyperparameters.
 
-    For fewer trials take "gp" or "tpe". Workers: up to about the population are used without loss.
+    For fewer trials take "gp" or "tpe". One objective only; limits on other outcomes are kept. Workers: up to about the
+    population are used without loss.
 
     sigma: first standard deviation of every column, as a share of its range. population: trials of a generation; None:
         4 + 3 log d. Larger is slower and finds the better valley of many.
     Needs: python -m pip install 'trimtab[cmaes]'
     """
+
+    most_objectives: ClassVar[int] = 1
 
     sigma: float = 0.25
     population: int | None = None

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -46,7 +47,7 @@ from trimtab.errors import InputError
 from trimtab.numerics import WARPS, FloatArray, IntArray, log_slope, sobol_points
 from trimtab.numerics._threads import one_blas_thread
 from trimtab.records import FAILED, TrialTable
-from trimtab.samplers._gp_goals import Several, promising
+from trimtab.samplers._gp_goals import MOST_OBJECTIVES, Several, promising
 from trimtab.space import Space
 from trimtab.surrogates import Columns, GaussianProcess, fit_gp, fit_success
 
@@ -107,6 +108,7 @@ class GP:
     n_initial: int = 1
     warp: str = "auto"
     n_candidates: int = 1500
+    most_objectives: ClassVar[int] = MOST_OBJECTIVES
 
     def __post_init__(self) -> None:
         if self.n_initial < 1:
@@ -229,7 +231,7 @@ class GP:
         """The best new point (d,); the more trials n the model has, the fewer candidates are scored."""
         if state.space.prior is not None:
             centres = np.concatenate([centres, state.space.snap(state.space.prior.mode)])
-        count = int(np.clip(4e5 / n, min(400, self.n_candidates), self.n_candidates))
+        count = int(np.clip(2e5 / n, min(400, self.n_candidates), self.n_candidates))
         return maximise(acquisition, state.space, centres, taken, rng, count, waiting)
 
     def _terms(self, state: GPState, n_waiting: int) -> tuple[Acquisition, ...]:

@@ -20,7 +20,11 @@ __all__ = ["Sampler"]
 
 @runtime_checkable
 class Sampler(Protocol):
-    """One search algorithm. `trimtab.testing.check_sampler` checks what is promised here."""
+    """One search algorithm. `trimtab.testing.check_sampler` checks what is promised here.
+
+    One that cannot search for any number of objectives says so by an attribute `most_objectives`, such as 1: a study of
+    more refuses it at once.
+    """
 
     def init(self, space: Space, seed: int) -> Any:
         """State before any trial. seed: of the study."""
