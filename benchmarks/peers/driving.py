@@ -8,13 +8,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from benchmarks.peers.spaces import Params, Plain
 from benchmarks.peers.tools import TOOLS
 
-__all__ = ["Driver", "DriverError", "commit", "python_of"]
+__all__ = ["Driver", "DriverError", "Process", "commit", "python_of"]
 
 HERE = Path(__file__).resolve().parent
 ONE_THREAD = (
@@ -30,26 +31,25 @@ class DriverError(RuntimeError):
     """A driver could not be started, or gave an error or nothing instead of an answer."""
 
 
-class Driver:
-    """A tool's process, in an empty folder of its own that goes with it.
+class Process:
+    """A tool's process, in an empty folder of its own that goes with it. It answers lines of JSON by lines of JSON.
 
-    envs: where the peers' virtual environments are. source: the folder our own tools import trimtab from.
+    python, script, arguments: what is started. source: the folder that it may import trimtab from; None: it knows only the tool.
     limit: seconds after which the process is killed.
-    cpu, wall: what `ask` and `tell` took so far, seconds.
     """
 
-    def __init__(self, tool: str, envs: Path | None, source: Path, limit: float) -> None:
-        known, python = TOOLS[tool], python_of(tool, envs)
+    def __init__(
+        self, tool: str, python: Path, script: Path, arguments: Sequence[str], source: Path | None, limit: float
+    ) -> None:
         self._tool, self._limit, self._late = tool, limit, False
-        self.asked_cpu = self.told_cpu = self.wall = 0.0
         self._folder = tempfile.TemporaryDirectory(prefix="peer-", ignore_cleanup_errors=True)
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  closed by `close`
         environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
         environment |= dict.fromkeys(ONE_THREAD, "1") | {"PYTHONHASHSEED": "0"}
-        if known.env is None:
+        if source is not None:
             environment["PYTHONPATH"] = str(source)
         self._process = subprocess.Popen(
-            [str(python), str(HERE / "drivers" / f"{known.driver}.py"), *known.arguments],
+            [str(python), str(script), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -62,25 +62,6 @@ class Driver:
         self._clock.daemon = True
         self._clock.start()
 
-    def start(self, space: Plain, seed: int, budget: int) -> str:
-        """The tool's version."""
-        return str(self._request({"op": "start", "space": space, "seed": seed, "budget": budget})["version"])
-
-    def ask(self) -> dict[str, Any]:
-        answer = self._request({"op": "ask"})
-        self.asked_cpu += answer["seconds"]
-        self.wall += answer["wall"]
-        return dict(answer["params"])
-
-    def tell(self, params: Params, value: float) -> None:
-        answer = self._request({"op": "tell", "params": dict(params), "value": value})
-        self.told_cpu += answer["seconds"]
-        self.wall += answer["wall"]
-
-    def recommend(self) -> dict[str, Any] | None:
-        params = self._request({"op": "recommend"})["params"]
-        return None if params is None else dict(params)
-
     def close(self) -> None:
         """Ends the process, politely first."""
         self._clock.cancel()
@@ -92,7 +73,7 @@ class Driver:
         self._errors.close()
         self._folder.cleanup()
 
-    def __enter__(self) -> Driver:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -124,6 +105,40 @@ class Driver:
         self._errors.seek(0)
         last = "".join(self._errors.readlines()[-15:])
         return f"{self._tool} ended at {op!r} without an answer; its last words:\n{last}"
+
+
+class Driver(Process):
+    """A tool that proposes.
+
+    envs: where the peers' virtual environments are. source: the folder our own tools import trimtab from.
+    limit: seconds after which the process is killed.
+    asked_cpu, told_cpu, wall: what `ask` and `tell` took so far, seconds.
+    """
+
+    def __init__(self, tool: str, envs: Path | None, source: Path, limit: float) -> None:
+        known, python = TOOLS[tool], python_of(tool, envs)
+        self.asked_cpu = self.told_cpu = self.wall = 0.0
+        script = HERE / "drivers" / f"{known.driver}.py"
+        super().__init__(tool, python, script, known.arguments, source if known.env is None else None, limit)
+
+    def start(self, space: Plain, seed: int, budget: int) -> str:
+        """The tool's version."""
+        return str(self._request({"op": "start", "space": space, "seed": seed, "budget": budget})["version"])
+
+    def ask(self) -> dict[str, Any]:
+        answer = self._request({"op": "ask"})
+        self.asked_cpu += answer["seconds"]
+        self.wall += answer["wall"]
+        return dict(answer["params"])
+
+    def tell(self, params: Params, value: float) -> None:
+        answer = self._request({"op": "tell", "params": dict(params), "value": value})
+        self.told_cpu += answer["seconds"]
+        self.wall += answer["wall"]
+
+    def recommend(self) -> dict[str, Any] | None:
+        params = self._request({"op": "recommend"})["params"]
+        return None if params is None else dict(params)
 
 
 def python_of(tool: str, envs: Path | None) -> Path:

@@ -1,4 +1,4 @@
-"""The peers' virtual environments, one a tool, from requirements/<env>.txt."""
+"""The other tools' virtual environments, one a tool, from requirements/<env>.txt."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["make"]
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements"
 
 
-def make(env: str, envs: Path) -> None:
+def make(env: str, envs: Path, requirements: Path = REQUIREMENTS) -> None:
     """Makes an environment, or leaves it as it is where it was made from the same requirements.
 
     A line `# no-deps: NAME ...` of the requirements is installed last, without what it asks for.
     ValueError if there are no requirements, CalledProcessError if pip fails.
     """
-    file, folder = REQUIREMENTS / f"{env}.txt", envs.resolve() / env
+    file, folder = requirements / f"{env}.txt", envs.resolve() / env
     if not file.exists():
         raise ValueError(f"There is no {file}: write what the environment {env!r} needs into it.")
     text, made = file.read_text(), folder / "made-from.txt"

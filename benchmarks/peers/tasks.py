@@ -67,6 +67,11 @@ class Grid(Yardstick):
         self.space = [choice(k, v) if isinstance(v[0], str) else whole(k, 0, len(v) - 1) for k, v in axes.items()]
         super().__init__(self._true, log)
 
+    @property
+    def tensor(self) -> np.ndarray:
+        """Every stored value: one axis a parameter, the last one the seeds."""
+        return self._values.reshape([*(len(v) for v in self._axes.values()), -1])
+
     def observe(self, params: Params, rng: np.random.Generator) -> float:
         return float(self._values[self._row(params), rng.integers(self._values.shape[1])])
 

@@ -1,0 +1,1 @@
+"""How right sensitivity analyses are: ours and other tools' against exact answers."""
