@@ -63,10 +63,20 @@ def test_reference_functions_at_150_trials(name, seed):
     assert s.scale == "raw"
     assert np.abs(s.main - main).max() < 0.05
     assert np.abs(s.total - total).max() < 0.05
-    assert np.all((s.main_low <= main + 1e-3) & (main - 1e-3 <= s.main_high))
-    assert np.all((s.total_low <= total + 1e-3) & (total - 1e-3 <= s.total_high))
     assert_array_equal(starts(s, "matters")[total > 0.05], True)
     assert_array_equal(starts(s, "matters")[total < 1e-3], False)
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_intervals_hold_the_truth_as_often_as_they_say(name):
+    """Four tables of 150 trials. If each interval holds with 90 %, and those of one table are independent, fewer than 75 % of 24
+    has a probability of 0.9 %, of 32 of 0.4 %."""
+    function, main, total = REFERENCES[name]
+    results = [sobol(table(cube(len(main)), function, 150, seed)) for seed in range(4)]
+    held = [(s.main_low <= main + 1e-3) & (main - 1e-3 <= s.main_high) for s in results]
+    held += [(s.total_low <= total + 1e-3) & (total - 1e-3 <= s.total_high) for s in results]
+
+    assert np.mean(held) >= 0.75
 
 
 def test_the_pair_of_ishigami_is_found(seed=5):
@@ -147,6 +157,24 @@ def test_local_scope_looks_around_the_best(seed=5):
     assert everywhere.total[1] > 0.6
     assert here.total[1] < 0.3
     assert here.scope == "local"
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_good_scope_tells_what_decides_among_the_good(direction):
+    """Exact shares of min(f, its 25 % quantile): by 2^17 Saltelli rows, standard errors below 0.005. The whole space has others."""
+
+    def function(x):
+        return 4 * (x[:, 0] - 0.3) ** 2 + 0.4 * (x[:, 1] - 0.6) ** 2 + 1.5 * (x[:, 2] > 0.7)
+
+    t = table(cube(4), function, 200, seed=8)
+    t = TrialTable.of(t.space, t.x, t.y, direction)  # y is in minimised sign either way
+    good = sobol(t, scope="good", scale="raw")
+
+    assert_allclose(good.main, [0.54, 0.04, 0.10, 0.0], atol=0.1)
+    assert_allclose(good.total, [0.84, 0.14, 0.37, 0.0], atol=0.1)
+    assert good.scope == "good"
+    assert any("best 25 %" in note for note in good.notes)
+    assert abs(sobol(t, scale="raw").total[2] - good.total[2]) > 0.2
 
 
 def test_heavy_tails_are_analysed_on_a_robust_scale(seed=6):
@@ -260,7 +288,7 @@ def test_bad_arguments_name_the_valid_ones():
 
     with pytest.raises(InputError, match="auto, raw, log, rank"):
         sobol(t, scale="ranks")
-    with pytest.raises(InputError, match="space, local"):
+    with pytest.raises(InputError, match="space, good, local"):
         sobol(t, scope="globe")
     with pytest.raises(InputError, match="between 0 and 1"):
         sobol(t, confidence=90)

@@ -21,21 +21,22 @@ from trimtab.numerics._threads import one_blas_thread
 from trimtab.sensitivity._measure import Measure, around, held, whole
 from trimtab.sensitivity._result import DEAD, MATTERS, TOO_LITTLE, Result, percent_text
 from trimtab.sensitivity._shares import VarianceDraws, closed_form, joined
-from trimtab.sensitivity._slices import sliced
+from trimtab.sensitivity._slices import Region, sliced
 from trimtab.sensitivity._surrogate import LEAST_EVIDENCE, Prepared, check_confidence, prepare, too_little
 from trimtab.surrogates import ProductGP
 
 __all__ = ["Interactions", "Sensitivity", "sobol"]
 
-SCOPES = ("space", "local")
+SCOPES = ("space", "good", "local")
+GOOD = 0.25  # share of the space that is the good region
 EXTRA = 128  # points at which functions are drawn
 FUNCTION_DRAWS = 12  # functions a draw of the hyperparameters
-ESTIMATE_SETS = 4  # hyperparameter draws behind the estimates
+ESTIMATE_SETS = 12  # hyperparameter draws behind the estimates
 PAIR_SETS = 4  # hyperparameter draws behind the pairs of conditional spaces, which are slow
 PART = 0.7
-WIDEN_MAIN, WIDEN = 1.25, 1.5  # of the intervals in log odds, chosen on exact grids
-CROWDED = 1.4  # times that, where the trials do not fill the space
-RESOLUTION = 0.01  # shares below are not told from zero
+WIDEN_MAIN, WIDEN, WIDEN_PAIR = 1.05, 1.15, 1.5  # of the intervals in log odds, chosen on exact grids
+CROWDED = 1.1  # times that, where the trials do not fill the space
+RESOLUTION = 0.01  # shares below are not told from zero, nor those twice as close to one from all
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,7 @@ class Sensitivity(Result):
     with the interval [0, 1]. The intervals hold seed noise, the surrogate's ignorance and that of its hyperparameters.
 
     scale       "raw", "log" or "rank": what the shares are shares of
-    scope       "space": the whole declared space
+    scope       "space", "good" or "local": where; see `sobol`
     noise       share of the trials' variance that no knob explains (seed noise and what the surrogate cannot follow)
     fit         share of the trials' variance that leave-one-out predictions explain; NaN with too little data
     evidence    (d,) how much better the trials are explained with the knob than without it, in nats of log evidence
@@ -143,7 +144,9 @@ def sobol(source: object, *, scale: str = "auto", scope: str = "space", confiden
 
     source      a Study or a TrialTable; failed and pruned trials are left out
     scale       "raw", "log", "rank" (normal scores), or "auto": raw unless the objective has a heavy tail
-    scope       "space": all knobs over their declared distributions; "local": within 15 % of each range around the best trial
+    scope       "space": all knobs over their declared distributions; "good": the same, but whatever is worse than the best quarter of
+                the space counts as equally bad, so that shares tell what decides among good configurations, and who is one;
+                "local": within 15 % of each range around the best trial
     confidence  of the intervals, which hold seed noise, the surrogate's ignorance and that of its hyperparameters
 
     Knobs vary independently (constraints do not apply). A conditional knob's share counts the part of the space where it is active; its
@@ -155,13 +158,14 @@ def sobol(source: object, *, scale: str = "auto", scope: str = "space", confiden
     p = prepare(source, scale)
     if not p.explained:
         return _nothing(p, scope, confidence)
-    measure = held(whole(p.space) if scope == "space" else around(p.space, p.best), p.x)
+    measure = held(around(p.space, p.best) if scope == "local" else whole(p.space), p.x)
+    region = Region(GOOD, p.sign) if scope == "good" else None
     with one_blas_thread():
-        draws = _draws(p, measure)
+        draws = _draws(p, measure, region)
     return _result(p, scope, confidence, draws)
 
 
-def _draws(p: Prepared, measure: Measure) -> tuple[VarianceDraws, VarianceDraws]:
+def _draws(p: Prepared, measure: Measure, region: Region | None) -> tuple[VarianceDraws, VarianceDraws]:
     """Draws from all trials for the estimates, and draws from random parts of them for the intervals."""
     assert p.fit is not None
     rng = np.random.default_rng(0)
@@ -171,8 +175,8 @@ def _draws(p: Prepared, measure: Measure) -> tuple[VarianceDraws, VarianceDraws]
     def variances(gp: ProductGP, k: int) -> VarianceDraws:
         normal = rng.standard_normal((len(extra), FUNCTION_DRAWS // 2))
         normal = np.concatenate([normal, -normal], axis=1)  # in pairs: the objective's sign must not change a share
-        if p.space.is_conditional:
-            return sliced(gp, measure, extra, normal, pairs=k < PAIR_SETS)
+        if p.space.is_conditional or region is not None:
+            return sliced(gp, measure, extra, normal, pairs=k < PAIR_SETS, region=region)
         return closed_form(gp, measure, extra, normal)
 
     middle = joined([variances(gp, k) for k, gp in enumerate(p.draws[:ESTIMATE_SETS])])
@@ -193,17 +197,17 @@ def _result(p: Prepared, scope: str, confidence: float, draws: tuple[VarianceDra
     assert p.fit is not None
     assert p.evidence is not None
     middle, spread = draws
-    widen = WIDEN * (CROWDED if p.crowded else 1.0)
+    crowded = CROWDED if p.crowded else 1.0
     main = _estimate(
         middle.main / middle.variance[:, None],
         spread.main / spread.variance[:, None],
         confidence,
-        widen * WIDEN_MAIN / WIDEN,
+        crowded * WIDEN_MAIN,
     )
     total = _estimate(
-        middle.total / middle.variance[:, None], spread.total / spread.variance[:, None], confidence, widen
+        middle.total / middle.variance[:, None], spread.total / spread.variance[:, None], confidence, crowded * WIDEN
     )
-    pair = _estimate(middle.pair, spread.pair, confidence, widen)
+    pair = _estimate(middle.pair, spread.pair, confidence, crowded * WIDEN_PAIR)
     alive = p.alive & (total[1] > 0.0)
     for shares in (main, total):
         shares[1][~alive] = 0.0
@@ -230,7 +234,8 @@ def _estimate(middle: FloatArray, spread: FloatArray, confidence: float, widen: 
     ends = np.quantile(odds, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     low, high = 1.0 / (1.0 + np.exp(-(centre + widen * (ends - centre))))
     low = np.where(low < RESOLUTION, 0.0, low - RESOLUTION / 4)
-    return np.array([estimate, np.minimum(low, estimate), np.maximum(np.minimum(high + RESOLUTION / 4, 1.0), estimate)])
+    high = np.where(high > 1.0 - 2.0 * RESOLUTION, 1.0, high + RESOLUTION / 4)
+    return np.array([estimate, np.minimum(low, estimate), np.maximum(np.minimum(high, 1.0), estimate)])
 
 
 def _log_odds(share: FloatArray) -> FloatArray:
@@ -286,11 +291,13 @@ def _nothing(p: Prepared, scope: str, confidence: float) -> Sensitivity:
 
 
 def _notes(p: Prepared, scope: str) -> tuple[str, ...]:
-    where = "their declared distributions" if scope == "space" else "a box of 15 % of each range around the best trial"
+    where = "a box of 15 % of each range around the best trial" if scope == "local" else "their declared distributions"
     notes = [
         *p.notes,
         f"Knobs vary independently over {where}; seed noise is not part of the variance that is shared out.",
     ]
+    if scope == "good":
+        notes.append(f"Whatever is worse than the best {100 * GOOD:.0f} % of the space counts as equally bad.")
     if p.n and not p.varied.all():
         same = ", ".join(name for name, varied in zip(p.names, p.varied, strict=True) if not varied)
         notes.append(f"Never changed among these trials, and held there for the shares of the others: {same}.")

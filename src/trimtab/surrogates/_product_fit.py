@@ -24,7 +24,7 @@ from trimtab.surrogates._product_gp import ProductGP
 __all__ = ["PRIOR", "ProductFit", "evidence_of_columns", "fit_product_gp"]
 
 # mean and standard deviation of the normal priors on theta, for y with mean 0 and variance 1
-PRIOR = {"sigma2": (0.5, 1.5), "noise": (-3.5, 2.0), "share": (-1.5, 2.0), "length": (-0.7, 0.8)}
+PRIOR = {"sigma2": (0.5, 1.5), "noise": (-2.5, 1.5), "share": (-1.0, 1.5), "length": (-0.5, 0.6)}
 HMC_STEPS = 3
 BLOCK = 4096  # pairs at a time
 LBFGS = {"maxiter": 60, "ftol": 1e-7, "gtol": 1e-3}
