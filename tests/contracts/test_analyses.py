@@ -7,8 +7,18 @@ import pytest
 from trimtab import sensitivity
 from trimtab.testing import check_analysis
 
+ANALYSES = [
+    sensitivity.sobol,
+    sensitivity.one_at_a_time,
+    sensitivity.gradient,
+    sensitivity.dgsm,
+    sensitivity.fanova,
+    sensitivity.ped_anova,
+    sensitivity.rank_first_order,
+]
 
-@pytest.mark.parametrize("analysis", [sensitivity.sobol, sensitivity.one_at_a_time, sensitivity.gradient])
+
+@pytest.mark.parametrize("analysis", ANALYSES)
 def test_keeps_the_contract_of_an_analysis(analysis):
     check_analysis(analysis)
 

@@ -27,7 +27,7 @@ from trimtab.sensitivity._scale import Scale, choose_scale
 from trimtab.space import Space
 from trimtab.surrogates import ProductFit, ProductGP, evidence_of_columns, fit_product_gp
 
-__all__ = ["LEAST_EVIDENCE", "Prepared", "check_confidence", "prepare", "too_little"]
+__all__ = ["LEAST_EVIDENCE", "Prepared", "check_confidence", "prepare", "read_trials", "too_little"]
 
 HYPER_DRAWS = 12
 FIT_TRIALS = 250  # the fit costs n^3 about 150 times; more trials sharpen hyperparameters little
@@ -122,12 +122,7 @@ _kept: OrderedDict[str, Prepared] = OrderedDict()
 
 def prepare(source: object, scale: str = "auto") -> Prepared:
     """Trials of a study or table, ready to analyse; the fit of the same trials is not repeated."""
-    table = table_of(source)
-    if table.goals.m > 1:
-        raise InputError(
-            f"A sensitivity analysis looks at one number, and this study has {table.goals.m} objectives. Say which one: "
-            f"pass study.table.of_outcome({table.goals.objectives[0]!r})."
-        )
+    table = _one_objective(source)
     key = _digest(table, scale)
     found = _kept.get(key)
     if found is None:
@@ -137,6 +132,21 @@ def prepare(source: object, scale: str = "auto") -> Prepared:
         while len(_kept) > KEPT_FITS:
             _kept.popitem(last=False)
     return replace(found, space=table.space)
+
+
+def read_trials(source: object, scale: str = "auto") -> Prepared:
+    """Trials of a study or table for an analysis that needs no surrogate; fit is None, why says what is missing, if anything."""
+    return _read(_one_objective(source), scale)
+
+
+def _one_objective(source: object) -> TrialTable:
+    table = table_of(source)
+    if table.goals.m > 1:
+        raise InputError(
+            f"A sensitivity analysis looks at one number, and this study has {table.goals.m} objectives. Say which one: "
+            f"pass study.table.of_outcome({table.goals.objectives[0]!r})."
+        )
+    return table
 
 
 def too_little(prepared: Prepared) -> str:
@@ -153,6 +163,11 @@ def _digest(table: TrialTable, scale: str) -> str:
 
 
 def _prepare(table: TrialTable, scale: str) -> Prepared:
+    prepared = _read(table, scale)
+    return prepared if prepared.why else _fitted(prepared)
+
+
+def _read(table: TrialTable, scale: str) -> Prepared:
     space = table.space
     finished = table.finished
     finished = finished.where(np.isfinite(finished.y))
@@ -164,10 +179,7 @@ def _prepare(table: TrialTable, scale: str) -> Prepared:
     crowded = bool(len(v)) and _is_crowded(space, x)
     prepared = Prepared(space, table.sign, x, v, Scale.of(name, v) if len(v) else Scale.of("raw", np.zeros(1)), n_failed, tuple(notes),
                         "", varied, crowded, feasible=finished.feasible)  # fmt: skip
-    why = _why_too_little(prepared)
-    if why:
-        return replace(prepared, why=why)
-    return _fitted(prepared)
+    return replace(prepared, why=_why_too_little(prepared))
 
 
 def _left_out(table: TrialTable, n_failed: int) -> list[str]:
