@@ -29,8 +29,8 @@ __all__ = ["Interactions", "Sensitivity", "sobol"]
 
 SCOPES = ("space", "good", "local")
 GOOD = 0.25  # share of the space that is the good region
-EXTRA = 128  # points at which functions are drawn
-FUNCTION_DRAWS = 12  # functions a draw of the hyperparameters
+EXTRA = 48  # points at which functions are drawn
+FUNCTION_DRAWS = 8  # functions a draw of the hyperparameters
 ESTIMATE_SETS = 12  # hyperparameter draws behind the estimates
 PAIR_SETS = 4  # hyperparameter draws behind the pairs of conditional spaces, which are slow
 PART = 0.7
@@ -166,21 +166,25 @@ def sobol(source: object, *, scale: str = "auto", scope: str = "space", confiden
 
 
 def _draws(p: Prepared, measure: Measure, region: Region | None) -> tuple[VarianceDraws, VarianceDraws]:
-    """Draws from all trials for the estimates, and draws from random parts of them for the intervals."""
+    """Expectations given all trials for the estimates, and draws given random parts of them for the intervals."""
     assert p.fit is not None
     rng = np.random.default_rng(0)
     extra = p.space.snap(measure.latent(EXTRA, 1))
     extra = extra[np.unique(np.round(np.nan_to_num(extra, nan=-1.0), 9), axis=0, return_index=True)[1]]
+    by_slices = p.space.is_conditional or region is not None
 
-    def variances(gp: ProductGP, k: int) -> VarianceDraws:
+    def drawn(gp: ProductGP, k: int) -> VarianceDraws:
         normal = rng.standard_normal((len(extra), FUNCTION_DRAWS // 2))
         normal = np.concatenate([normal, -normal], axis=1)  # in pairs: the objective's sign must not change a share
-        if p.space.is_conditional or region is not None:
+        if by_slices:
             return sliced(gp, measure, extra, normal, pairs=k < PAIR_SETS, region=region)
         return closed_form(gp, measure, extra, normal)
 
-    middle = joined([variances(gp, k) for k, gp in enumerate(p.draws[:ESTIMATE_SETS])])
-    return middle, joined([variances(_part(gp, rng), k) for k, gp in enumerate(p.draws)])
+    def expected(gp: ProductGP, k: int) -> VarianceDraws:
+        return drawn(gp, k) if by_slices else closed_form(gp, measure, extra[:0], np.empty((0, 1)))
+
+    middle = joined([expected(gp, k) for k, gp in enumerate(p.draws[:ESTIMATE_SETS])])
+    return middle, joined([drawn(_part(gp, rng), k) for k, gp in enumerate(p.draws)])
 
 
 def _part(gp: ProductGP, rng: np.random.Generator) -> ProductGP:
