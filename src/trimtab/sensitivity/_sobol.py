@@ -77,6 +77,7 @@ class Sensitivity(Result):
 
     scale       "raw", "log" or "rank": what the shares are shares of
     scope       "space", "good" or "local": where; see `sobol`
+    n_effective how many trials spread evenly would tell as much of the space: fewer than n_used where an optimiser collected them
     noise       share of the trials' variance that no knob explains (seed noise and what the surrogate cannot follow)
     fit         share of the trials' variance that leave-one-out predictions explain; NaN with too little data
     evidence    (d,) how much better the trials are explained with the knob than without it, in nats of log evidence
@@ -97,6 +98,7 @@ class Sensitivity(Result):
     confidence: float
     n_used: int
     n_failed: int
+    n_effective: float
     noise: float
     fit: float
     evidence: FloatArray
@@ -226,6 +228,7 @@ def _result(p: Prepared, scope: str, confidence: float, draws: tuple[VarianceDra
         interactions=_interactions(p.names, pair, alive),
         verdicts={name: _verdict(p, j, bool(alive[j]), total[:, j], confidence) for j, name in enumerate(p.names)},
         scale=p.scale.name, scope=scope, confidence=confidence, n_used=p.n, n_failed=p.n_failed,
+        n_effective=p.n_effective,
         noise=float(min(p.fit.best.noise, 1.0)), fit=p.explains(), evidence=p.evidence, notes=_notes(p, scope),
     )  # fmt: skip
 
@@ -288,6 +291,7 @@ def _nothing(p: Prepared, scope: str, confidence: float) -> Sensitivity:
         interactions=_interactions(p.names, pairs, np.zeros(d, dtype=bool)),
         verdicts=dict.fromkeys(p.names, reason),
         scale=p.scale.name, scope=scope, confidence=confidence, n_used=p.n, n_failed=p.n_failed,
+        n_effective=p.n_effective,
         noise=float("nan") if p.fit is None else float(min(p.fit.best.noise, 1.0)),
         fit=float("nan") if p.fit is None else p.explains(),
         evidence=np.zeros(d) if p.evidence is None else p.evidence, notes=_notes(p, scope),

@@ -23,6 +23,7 @@ from trimtab.errors import InputError
 from trimtab.numerics import BoolArray, FloatArray, column_rule, sobol_points
 from trimtab.numerics._threads import one_blas_thread
 from trimtab.records import FAILED, PRUNED, TrialTable, table_of
+from trimtab.sensitivity._effective import effective_trials
 from trimtab.sensitivity._scale import Scale, choose_scale
 from trimtab.space import Space
 from trimtab.surrogates import ProductFit, ProductGP, evidence_of_columns, fit_product_gp
@@ -46,7 +47,7 @@ class Prepared:
 
     active_levels (d,): number of different values of each knob among the trials where it is active.
     evidence (d,), gain: log evidence of each knob and of the whole surrogate against noise alone, in nats.
-    crowded: the trials do not fill the space evenly, as an optimiser's.
+    crowded: the trials do not fill the space evenly, as an optimiser's. n_effective: see `_effective`.
     """
 
     space: Space
@@ -63,6 +64,7 @@ class Prepared:
     evidence: FloatArray | None = None
     gain: float = 0.0
     feasible: BoolArray | None = None
+    n_effective: float = float("nan")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -220,11 +222,6 @@ def _fitted(p: Prepared) -> Prepared:
         )
     else:
         rows = np.arange(p.n)
-    if p.crowded:
-        notes.append(
-            "The trials crowd in parts of the space, as an optimiser's do: intervals are widened, "
-            "and where few trials lie the surrogate's guess stands in."
-        )
     categorical = np.array([k == "categorical" for k in p.space.kinds])
     z = p.scale.standard(p.v)
     fit = _fit(p.x[rows[:FIT_TRIALS]], z[rows[:FIT_TRIALS]], categorical)
@@ -232,11 +229,17 @@ def _fitted(p: Prepared) -> Prepared:
         p, fit = _rank_over_space(p, fit, rows[:FIT_TRIALS], categorical)
         z = p.scale.standard(p.v)
         notes.append("Ranks are those over the declared space, through the surrogate, not those among the trials.")
+    effective = effective_trials(fit.best, p.space) if p.crowded else float(p.n)
+    if p.crowded:
+        notes.append(
+            f"The trials crowd in parts of the space, as an optimiser's do: {len(fit.best.y)} of them tell as much of it as about "
+            f"{effective:.0f} spread evenly. Intervals are widened, and where few trials lie the surrogate's guess stands in."
+        )
     evidence = evidence_of_columns(fit, [[j, *_descendants(p.space, j)] for j in range(p.space.d)])
     gain = fit.best.log_evidence() - _noise_evidence(fit.best.y)
     if len(rows) > FIT_TRIALS:
         fit = ProductFit(_with(fit.best, p.x[rows], z[rows]), tuple(_with(g, p.x[rows], z[rows]) for g in fit.draws))
-    return replace(p, fit=fit, evidence=evidence, gain=gain, notes=tuple(notes))
+    return replace(p, fit=fit, evidence=evidence, gain=gain, notes=tuple(notes), n_effective=effective)
 
 
 def _descendants(space: Space, j: int) -> list[int]:
