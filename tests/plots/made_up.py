@@ -50,7 +50,7 @@ def sensitivity(total: tuple[float, ...] = (0.2, 0.7, 0.05, np.nan)) -> Sensitiv
             np.nan_to_num(pair) * 2
         ),
         verdicts=dict(zip(names, words, strict=True)),
-        scale="raw", scope="space", confidence=0.9, n_used=28, n_failed=2, noise=0.1, fit=0.8,
+        scale="raw", scope="space", confidence=0.9, n_used=28, n_failed=2, noise=0.1, fit=0.8, n_effective=20.0,
         evidence=np.ones(len(names)), notes=("A note.",),
     )  # fmt: skip
 
