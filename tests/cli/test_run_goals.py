@@ -49,8 +49,8 @@ def test_the_end_of_several_objectives_is_the_front(write):
     assert study.goals.directions == {"error": "minimize", "latency": "minimize"}
     assert study.trials[0].outcomes["memory"] == 10 * study.trials[0]["x"]
     assert all(study.trials[number].outcomes["memory"] <= 6 for number in front)
-    assert "Pareto front (minimize error, minimize latency)" in result.stdout
-    assert "trimtab sensitivity" not in result.stdout  # of which of the two?
+    assert "Pareto front (minimize error, minimize latency; memory <= 6)" in result.stdout
+    assert "trimtab sensitivity study.db --objective error" in result.stdout
     assert [t["number"] for t in document["best"]["front"]] == front
     assert document["best"]["objectives"] == study.goals.directions
 
@@ -142,6 +142,7 @@ def test_known_configurations_come_first(write):
         ("start = [{x = 0.1}]", "breaks a constraint"),
         ('warm_start = "none.db"', "warm_start: there is no file 'none.db'"),
         ("repeats = 0", "repeats must be a whole number >= 1, got 0"),
+        ("understand = 1", "understand must be a number from 0 to below 1, got 1"),
         (TWO + "target = 0.5", "target needs a study of one objective"),
     ],
 )
@@ -163,6 +164,16 @@ def test_repeats_have_seeds_of_their_own(write):
     trials = Study.load("study.db").trials
     assert len({t["x"] for t in trials}) < 30
     assert len({t.seed for t in trials}) == 30
+
+
+def test_a_share_of_the_trials_is_for_understanding(write):
+    write("understand = 0.2", 'value = "error"')
+    result = trimtab("run", "study.toml", "--trials", "10", *COMMAND)
+    again = trimtab("run", "study.toml", "--trials", "10", "--json", *COMMAND)
+
+    assert result.exit_code == again.exit_code == 0, result.output
+    assert "Understanding: 2 of 10 trials were spent on the sensitivities" in " ".join(result.stdout.split())
+    assert json.loads(again.stdout)["understanding"].startswith("2 of 10 trials were spent")
 
 
 def test_sensitivity_asks_which_objective_and_takes_it(tmp_path):

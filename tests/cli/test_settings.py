@@ -69,6 +69,7 @@ def test_goals_repeats_and_known_configurations(write):
 objectives = {error = "minimize", speed = "maximize"}
 outcome_constraints = ["memory <= 8"]
 repeats = 5
+understand = 0.2
 start = [{x = 0.25, layers = [100, 50]}]
 warm_start = "earlier.db"
 """
@@ -77,6 +78,7 @@ warm_start = "earlier.db"
     assert settings.objectives == {"error": "minimize", "speed": "maximize"}
     assert settings.outcome_constraints == ["memory <= 8"]
     assert settings.repeats == 5
+    assert settings.understand == 0.2
     assert settings.start == ({"x": 0.25, "layers": (100, 50)},)
     assert settings.warm_start == ("earlier.db",)
 
@@ -122,6 +124,7 @@ objective:
         ('[study]\noutcome_constraints = "m <= 8"\n' + SPACE, r"outcome_constraints must be a list, got 'm <= 8'"),
         ('[study]\noutcome_constraints = ["m < 8"]\n' + SPACE, r'\[study\] An outcome constraint .*"memory <= 8"'),
         ("[study]\nrepeats = 2.5\n" + SPACE, r"repeats must be a whole number, got 2.5"),
+        ('[study]\nunderstand = "0.2"\n' + SPACE, r"understand must be a number, got '0.2'"),
         ("[study]\nstart = {x = 1}\n" + SPACE, r"start must be a list, got"),
         ("[study]\nstart = [0.5]\n" + SPACE, r"start must be a list of tables, .*got 0.5 in it"),
         ("[study]\nstart = [{x = 1}, {x = 2}]\n" + SPACE, r"\[study\] start, configuration 2: .*x"),

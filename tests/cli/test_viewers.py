@@ -82,6 +82,85 @@ def test_show_lists_so_many_recent_trials(file):
     assert document["best"]["params"]["shape"] in ([8], [8, 4])
 
 
+@pytest.fixture
+def with_limits(tmp_path):
+    """A file with a front, one with a limit that some trials keep, one with a limit that none keeps, and a plain one."""
+
+    def objective(trial):
+        return {"error": trial["x"], "speed": trial["x"] * 2, "value": trial["x"], "memory": 10 * trial["x"]}
+
+    goals = {
+        "front": {"objectives": {"error": "minimize", "speed": "maximize"}, "outcome_constraints": ["memory <= 5"]},
+        "kept": {"outcome_constraints": ["memory >= 5"]},
+        "never": {"objectives": ["error", "speed"], "outcome_constraints": ["memory <= -1"]},
+        "plain": {},
+    }
+    path = tmp_path / "goals.db"
+    for name, about in goals.items():
+        tt.minimize(
+            objective,
+            {"x": tt.Float(0, 1)},
+            6,
+            sampler="random",
+            storage=path,
+            name=name,
+            seed=0,
+            progress=False,
+            **about,
+        ).close()
+    return str(path)
+
+
+def test_show_has_a_column_for_each_outcome_and_says_who_breaks_a_limit(with_limits):
+    out = trimtab("show", with_limits, "--name", "front").stdout
+    recent = out[out.index("Trials") :]
+    trials = tt.Study.load(with_limits, "front").trials
+    broken = sum(t.outcomes["memory"] > 5 for t in trials)
+
+    assert "minimize error, maximize speed; memory <= 5; seed 0" in out
+    assert recent.splitlines()[1].split() == ["trial", "state", "error", "speed", "memory", "time", "configuration"]
+    assert 0 < recent.count("breaks a limit") == broken < 6
+    assert f"{trials[-1].outcomes['speed']:.6g}" in recent.splitlines()[-1]
+    document = json.loads(trimtab("show", with_limits, "--name", "front", "--json", "--last", "1").stdout)
+    assert document["objectives"] == {"error": "minimize", "speed": "maximize"}
+    assert document["outcome_constraints"] == ["memory <= 5"]
+    assert document["recent"][0]["outcomes"] == dict(trials[-1].outcomes)
+
+
+def test_one_objective_with_a_limit_shows_its_value_and_the_limited_outcome(with_limits):
+    out = trimtab("show", with_limits, "--name", "kept").stdout
+    header = out[out.index("Trials") :].splitlines()[1]
+
+    assert header.split() == ["trial", "state", "value", "memory", "time", "configuration"]
+    assert "keeps memory >= 5" in out
+    plain = trimtab("show", with_limits, "--name", "plain").stdout
+    header = plain[plain.index("Trials") :].splitlines()[1]
+    assert header.split() == ["trial", "state", "value", "time", "configuration"]
+    assert "  minimize; seed 0" in plain
+
+
+def test_the_list_of_studies_shows_goals_and_fronts(with_limits):
+    out = trimtab("show", with_limits).stdout
+    front = len(tt.Study.load(with_limits, "front").pareto)
+    documents = {s["study"]: s for s in json.loads(trimtab("show", with_limits, "--json").stdout)["studies"]}
+
+    assert f"front of {front}" in out
+    assert "front of 0" in out
+    assert "minimize value; memory >= 5" in out
+    assert documents["front"]["best_value"] is None
+    assert documents["kept"]["best_value"] == tt.Study.load(with_limits, "kept").best.value
+    assert "objectives" not in documents["plain"]
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_best_says_why_there_is_no_front(with_limits, as_json):
+    result = trimtab("best", with_limits, "--name", "never", *as_json)
+
+    assert result.exit_code == 1
+    assert "none that keeps every limit. Broken: memory <= -1 by 6" in result.stderr
+    assert "6 finished trials and none that keeps every limit" in trimtab("show", with_limits, "--name", "never").stdout
+
+
 def test_best_can_be_pasted(file, best_of):
     out = trimtab("best", file).stdout
 

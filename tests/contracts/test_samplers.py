@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from trimtab.errors import InputError
+from trimtab.records import TrialTable
 from trimtab.samplers import Random, names, resolve
+from trimtab.study._understanding import sharpest
 from trimtab.testing import check_sampler
 
 
@@ -80,3 +82,25 @@ class Counting(Random):
 def test_a_state_that_is_no_function_of_the_table_is_found():
     with pytest.raises(AssertionError, match="replaying"):
         check_sampler(Counting())
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForUnderstanding(Random):
+    """What understand= chooses (study._understanding), as if it were a sampler: the same promises hold for it."""
+
+    def init(self, space, seed):
+        return TrialTable.of(space, np.empty((0, space.d)), np.empty(0))
+
+    def update(self, state, finished):
+        both = np.concatenate([state.x, finished.x]), np.concatenate([state.y, finished.y])
+        return TrialTable.of(state.space, *both)
+
+    def suggest(self, state, pending, n, rng):
+        chosen = np.empty((0, state.space.d))
+        for _ in range(n):
+            chosen = np.concatenate([chosen, sharpest(state, np.concatenate([pending, chosen]), rng)])
+        return chosen
+
+
+def test_what_understanding_proposes_keeps_the_contract():
+    check_sampler(ForUnderstanding(), n_trials=18)

@@ -564,3 +564,11 @@ def test_without_scikit_learn_it_says_what_to_install():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert "python -m pip install 'scikit-learn" in done.stdout
+
+
+def test_a_share_of_the_candidates_is_for_understanding():
+    search = tree_search(n_trials=10, understand=0.2).fit(X, y)
+
+    assert search.study_.understanding.startswith("2 of 10 trials were spent on the sensitivities")
+    with pytest.raises(InputError, match="understand must be a number from 0 to below 1, got 2"):
+        tree_search(understand=2).fit(X, y)

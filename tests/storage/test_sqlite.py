@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import pickle
 import sqlite3
@@ -89,6 +90,84 @@ def test_the_trials_view_reads_without_trimtab(path):
         ("s", 3, "created", None, None, params, None),
     ]
     assert times == ("2023-11-14 22:13:20.000", "2023-11-14 22:14:20.000", "2023-11-14 22:14:22.000")
+
+
+def outcomes(path):
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute("SELECT number, value, outcomes FROM trials ORDER BY number").fetchall()
+
+
+def test_the_trials_view_shows_what_was_told_by_name(path):
+    storage = SQLite(path)
+    storage.append("s", [created(n) for n in range(3)])
+    storage.append("s", [Finished(0, "finished", None, None, None, 0.0, {"error": 0.25, "latency": 3.0})])
+    storage.append("s", [Finished(1, "failed", None, None, "inf", 0.0, {"error": 0.5, "latency": math.inf})])
+    storage.append("s", [Finished(2, "finished", 0.5, None, None, 0.0)])
+    storage.close()
+
+    assert outcomes(path) == [
+        (0, None, '{"error":0.25,"latency":3.0}'),
+        (1, None, '{"error":0.5,"latency":"inf"}'),
+        (2, 0.5, None),
+    ]
+    with closing(sqlite3.connect(path)) as db:
+        found = db.execute("SELECT json_extract(outcomes, '$.latency') FROM trials WHERE state = 'finished'").fetchall()
+    assert found == [(3.0,), (None,)]
+
+
+def with_old_view(path):
+    """A file as versions wrote it whose view had no column for outcomes."""
+    storage = SQLite(path)
+    storage.append("s", [created(0), Finished(0, "finished", 0.5, None, None, 0.0, {"value": 0.5, "memory": 7.0})])
+    storage.close()
+    with closing(sqlite3.connect(path)) as db:
+        (text,) = db.execute("SELECT sql FROM sqlite_master WHERE name = 'trials'").fetchone()
+        line = "        json_extract(f.body, '$.outcomes') AS outcomes,\n"
+        assert text.count(line) == 1
+        db.execute("DROP VIEW trials")
+        db.execute(text.replace(line, ""))
+        db.commit()
+        with pytest.raises(sqlite3.OperationalError, match="outcomes"):
+            db.execute("SELECT outcomes FROM trials")
+
+
+def test_opening_an_older_file_renews_its_view_and_nothing_else(path):
+    with_old_view(path)
+    before = SQLite(path, readonly=True).read("s")
+    with pytest.raises(sqlite3.OperationalError, match="outcomes"):  # a viewer changes nothing
+        outcomes(path)
+
+    SQLite(path, must_exist=True).close()
+    assert outcomes(path) == [(0, 0.5, '{"value":0.5,"memory":7.0}')]
+    again = SQLite(path)
+    assert again.read("s") == before
+    again.append("s", [created(1)])
+    again.close()
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)  # older trimtabs go on reading it
+        assert db.execute("SELECT count(*) FROM sqlite_master WHERE type = 'view'").fetchone() == (1,)
+
+
+def test_an_old_view_that_cannot_be_renewed_now_is_renewed_later(path):
+    with_old_view(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        storage = SQLite(path)
+        assert len(storage.read("s")[0]) == 2
+        storage.close()
+        other.execute("ROLLBACK")
+    SQLite(path).close()
+    assert outcomes(path) == [(0, 0.5, '{"value":0.5,"memory":7.0}')]
+
+
+def test_a_file_without_the_view_stays_without_it(path):
+    with_old_view(path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DROP VIEW trials")
+        db.commit()
+    SQLite(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        assert not db.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall()
 
 
 def test_two_connections_see_each_other_and_conflict(path):

@@ -210,12 +210,53 @@ def test_patience_counts_what_improves_the_front():
         run(target=0.5)
 
 
-def test_samplers_that_take_fewer_objectives_say_so():
-    names = ["a", "b", "c", "d"]
-    study = Study(SPACE, objectives=names, sampler="gp")
-    study.tell(study.ask(), dict.fromkeys(names, 1.0))
-    with pytest.raises(InputError, match=r"up to 3 objectives, this study has 4.*sampler='tpe'"):
-        study.ask()
+FOUR = ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("sampler", "names", "match"),
+    [
+        ("gp", FOUR, r"GP\(.*up to 3 objectives, this study has 4 \(a, b, c, d\).*sampler='auto', 'tpe'"),
+        ("cmaes", ["a", "b"], r"CMAES\(.*one objective only, this study has 2 \(a, b\).*sampler='auto', 'tpe'"),
+    ],
+)
+def test_samplers_that_take_fewer_objectives_say_so_before_anything_runs(tmp_path, sampler, names, match):
+    def never(trial):
+        raise AssertionError("a trial ran")
+
+    file = tmp_path / "s.db"
+    with pytest.raises(InputError, match=match):
+        tt.minimize(never, SPACE, 5, objectives=names, sampler=sampler, storage=file, progress=False)
+    assert not file.exists()
+
+    study = tt.minimize(
+        lambda t: dict.fromkeys(names, t["a"]), SPACE, 2, objectives=names, storage=file, progress=False
+    )
+    study.close()
+    for again in (  # the goals are the stored ones where none are named
+        lambda: tt.minimize(never, SPACE, 5, sampler=sampler, storage=file, progress=False),
+        lambda: Study(SPACE, sampler=sampler, storage=file),
+        lambda: Study.load(file, sampler=sampler),
+        lambda: Study.load(file, space=SPACE, sampler=sampler),
+    ):
+        with pytest.raises(InputError, match=match):
+            again()
+    with Study.load(file) as stored:
+        assert len(stored) == 2
+        assert stored.settings["sampler"].startswith("Auto(")
+
+
+def test_a_sampler_of_ones_own_says_how_many_objectives_it_takes():
+    class Mine(tt.samplers.Random):
+        most_objectives = 2
+
+    assert Study(SPACE, objectives=FOUR[:2], sampler=Mine()).goals.m == 2
+    with pytest.raises(InputError, match="up to 2 objectives"):
+        Study(SPACE, objectives=FOUR[:3], sampler=Mine())
+
+
+def test_four_objectives_by_default():
+    names = FOUR
     study = Study(SPACE, objectives=names, seed=0)
     for _ in range(10):
         trial = study.ask()

@@ -1,13 +1,14 @@
 """study.recommend: what it recommends, in which units, and what it says where there is little to say."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
 
 import trimtab as tt
 from trimtab.errors import InputError, StudyError
-from trimtab.study import Recommendation
+from trimtab.study import Candidate, Recommendation
 
 SPACE = {
     "x": tt.Float(0, 1),
@@ -133,3 +134,13 @@ def test_nothing_to_recommend_is_said():
 def test_confidence_must_be_a_share(confidence):
     with pytest.raises(InputError, match="confidence"):
         study(2).recommend(confidence)
+
+
+def test_a_recommendation_is_its_first_candidate_and_more():
+    study = tt.minimize(lambda t: t["x"], {"x": tt.Float(0, 1)}, 6, sampler="random", seed=0, progress=False)
+    found = study.recommend()
+    first = found.candidates[0]
+
+    assert isinstance(found, Candidate)
+    assert all(getattr(found, name) == getattr(first, name) for name in Candidate.__slots__)
+    assert pickle.loads(pickle.dumps(found)) == found

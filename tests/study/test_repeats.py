@@ -100,6 +100,27 @@ def test_racing_is_a_function_of_the_log(tmp_path):
     assert parts == [(t.params, t.value) for t in whole.trials]
 
 
+@pytest.mark.parametrize("lucky", [False, True])
+def test_repeats_neither_wear_out_patience_nor_renew_it(lucky):
+    """The first configuration stays the best; `lucky`: its repeats are better than it."""
+    seen = {}
+
+    def objective(trial):
+        key = tuple(trial.items())
+        seen[key] = seen.get(key, -1) + 1
+        return float(len(seen)) + (trial.seed % 97) / 10 - (20.0 * seen[key] if lucky else 0.0)
+
+    patience = 30
+    s = tt.minimize(objective, SPACE, sampler="random", seed=0, patience=patience, repeats=3, progress=False)
+    repeats = {i for i, o in enumerate(origins(s)) if o == "repeat"}
+    new = [t for t in s.trials if t.number not in repeats]
+    last_better = max(i for i, t in enumerate(new) if t.value == min(u.value for u in new[: i + 1]))
+
+    assert repeats
+    assert s.stopped == "patience: the last 30 finished trials were no better (repeats aside)"
+    assert len(new) == last_better + 1 + patience
+
+
 def test_running_repeats_count(monkeypatch):
     monkeypatch.setattr(_racing, "SHARE", 1.0)
     s = tt.minimize(noisy, SPACE, 20, sampler="random", seed=0, progress=False)

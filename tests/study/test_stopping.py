@@ -136,3 +136,60 @@ def test_trials_that_break_a_limit_are_no_better_and_reach_no_target():
         "patience"
     )
     assert len(study) == 4
+
+
+def bar_of(monkeypatch, objective, n_trials, study, **budget):
+    """What the progress bar shows after each trial: its texts, joined."""
+    from rich.progress import Progress, TextColumn
+
+    bars, shown = [], []
+
+    def look(study, trial):
+        columns = [column for column in bars[0].columns if isinstance(column, TextColumn)]
+        shown.append(" ".join(str(column.render(bars[0].tasks[0])) for column in columns))
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr(Progress, "start", lambda bar: bars.append(bar))
+    study.optimize(objective, n_trials, callbacks=[look], **budget)
+    return shown
+
+
+def test_the_bar_shows_the_best_and_how_patient_the_run_still_is(monkeypatch):
+    values = iter([2.0, 3.0, 1.0, 1.5, 1.0])
+
+    assert bar_of(monkeypatch, lambda t: next(values), None, new(), patience=2) == [
+        "trial 1 best 2, 0 of 2 without gain",
+        "trial 2 best 2, 1 of 2 without gain",
+        "trial 3 best 1, 0 of 2 without gain",
+        "trial 4 best 1, 1 of 2 without gain",
+        "trial 5 best 1, 2 of 2 without gain",
+    ]
+
+
+def test_the_bar_of_several_objectives_shows_the_size_of_the_front(monkeypatch):
+    study = new(objectives=["a", "b"], outcome_constraints=["c <= 1"])
+    results = iter([(1, 1, 2), (1, 1, 0), (0, 2, 0), (0, 0, 0)])
+
+    shown = bar_of(monkeypatch, lambda t: dict(zip("abc", map(float, next(results)), strict=True)), 4, study)
+    assert [text.replace(" left", "") for text in shown] == [
+        "trial front - (limits broken)",
+        "trial front of 1 trial",
+        "trial front of 2 trials",
+        "trial front of 1 trial",
+    ]
+
+
+def test_the_bar_counts_failures_and_only_what_keeps_its_limits(monkeypatch):
+    study = new(direction="maximize", outcome_constraints=["c <= 1"])
+    results = iter([(5.0, 2.0), (1.0, 0.0), (float("nan"), 0.0), (3.0, 1.0)])
+
+    def objective(trial):
+        return dict(zip(("value", "c"), next(results), strict=True))
+
+    shown = bar_of(monkeypatch, objective, 4, study)
+    assert [text.replace(" left", "") for text in shown] == [
+        "trial best - (limits broken)",
+        "trial best 1",
+        "trial best 1, 1 failed",
+        "trial best 3, 1 failed",
+    ]

@@ -2,6 +2,7 @@
 
 from trimtab.acquisition._belief import LogPrior, prior_weight
 from trimtab.acquisition._candidates import draw_new, enumerate_cells, is_new, keys, perturb
+from trimtab.acquisition._effect_reduction import EffectReduction
 from trimtab.acquisition._expected_improvement import (
     LogExpectedImprovement,
     log_expected_improvement,
@@ -17,6 +18,7 @@ from trimtab.acquisition._sum import Sum
 
 __all__ = [
     "Acquisition",
+    "EffectReduction",
     "LogExpectedImprovement",
     "LogHypervolumeImprovement",
     "LogPrior",

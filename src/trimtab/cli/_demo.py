@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trimtab.cli._findings import best_json
 from trimtab.cli._output import clean, note, print_json, print_result, say, say_wrapped, seconds
-from trimtab.cli._view import best_json, interrupted_text, json_option, print_failures, state_text
+from trimtab.cli._view import interrupted_text, json_option, print_failures, state_text
 from trimtab.errors import InputError, StudyError
 
 if TYPE_CHECKING:

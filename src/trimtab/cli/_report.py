@@ -21,9 +21,8 @@ __all__ = ["report"]
 def report(file: str, output: str | None, name: str | None, as_json: bool) -> None:
     """Write a study as one HTML file that opens offline in any browser.
 
-    It shows the course of the search, the best configuration, which hyperparameters matter and how sure that is,
-    interactions,
-    parallel coordinates, failures, and how it was made. An existing file is replaced.
+    It shows the course of the search, the best configuration or the Pareto front, which hyperparameters matter and how
+    sure that is, interactions, parallel coordinates, failures, and how it was made. An existing file is replaced.
 
     \b
     Examples:

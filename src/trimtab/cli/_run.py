@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Sequence
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from trimtab.cli._findings import best_json, print_best
 from trimtab.cli._output import clean, note, print_json, say, say_wrapped
 from trimtab.cli._view import (
-    best_json,
     failures,
     interrupted_text,
     json_option,
-    print_best,
     print_failures,
     sampler_text,
     state_counts,
     state_text,
 )
-from trimtab.errors import InputError, StudyError
+from trimtab.errors import StudyError
 
 if TYPE_CHECKING:
     from trimtab.cli._settings import Settings
@@ -67,7 +64,8 @@ class _Run(click.Command):
 @click.option(
     "--sampler",
     metavar="NAME",
-    help="auto, gp, tpe, cmaes, sobol, random or grid. Overrides [study] sampler.  [default: auto]",
+    help="auto, gp, tpe, cmaes, sobol, random or grid; cmaes takes one objective, gp three at most. Overrides [study] "
+    "sampler.  [default: auto]",
 )
 @click.option(
     "--seed",
@@ -95,9 +93,12 @@ def run(
     \b
     STUDY.toml (or .yaml), complete:
       [study]
-      n_trials = 30              # or timeout = 3600, patience = 20, target = 0.01
-      max_regret = 0.001         # stop when no more can be gained than that
-      direction = "minimize"     # or "maximize"; several: see below
+      n_trials = 30              # when to stop; one of these five is enough
+      timeout = 3600             # seconds
+      patience = 20              # so many trials without a better one
+      target = 0.01              # a value as good as that
+      max_regret = 0.001         # when hardly more than that can be gained
+      direction = "minimize"     # or "maximize"; several objectives: see below
       sampler = "auto"           # also name, seed, storage, workers, retries
     \b
       [space]
@@ -126,14 +127,17 @@ def run(
 
     \b
     More for [study], each as in the Python library:
-      objectives = {error="minimize", latency="minimize"}    # a front of trials
+      objectives = {error="minimize", latency="minimize"}  # find the trade-off
       outcome_constraints = ["memory <= 8"]  # limits that a result must keep
-      repeats = 5                            # noisy: the best ones up to 5 times
-      start = [{lr=1e-3, units=64, ...}]     # evaluated before all others
-      warm_start = "earlier.db"              # the best of another study, too
+      repeats = 5           # noisy: what may be best is run up to 5 times
+      understand = 0.2      # share of the trials that tell what matters
+      start = [{lr=1e-3, units=64, ...}]     # run these before all others
+      warm_start = "earlier.db"  # and then the 3 best of an earlier study
 
     With objectives or limits the result is the last JSON object that has a number for each of their names, such as
     {"error": 0.25, "latency": 3.1, "memory": 7}. With limits alone the objective is "value", or [objective] value.
+    Several objectives end in a Pareto front: the trials that no other beats in every objective. target and max_regret
+    need one objective.
 
     Instead of a command, function = "module:function" names a Python function of the trial that returns the result.
 
@@ -145,6 +149,7 @@ def run(
       trimtab run study.toml -- python train.py --lr {lr} --units {units}
       trimtab run study.toml --trials 100 --workers 2
     """
+    from trimtab.cli._search import search
     from trimtab.cli._settings import read_settings
 
     given: dict[str, Any] = {
@@ -158,7 +163,7 @@ def run(
     settings = replace(read_settings(Path(settings_file)), **{k: v for k, v in given.items() if v is not None})
     if command:
         settings = replace(settings, command=command, function=None)
-    study, interrupted = _search(settings)
+    study, interrupted = search(settings)
     if as_json:
         print_json(_document(study, settings, interrupted))
     else:
@@ -170,117 +175,14 @@ def run(
         raise StudyError(_all_failed(study))
 
 
-def _search(settings: Settings) -> tuple[Study, bool]:
-    """The study after its trials, and whether it was interrupted."""
-    from trimtab.samplers import resolve
-    from trimtab.study import Study, evaluated, maximize, minimize
-
-    objective, executor = _objective(settings)
-    ends = (settings.n_trials, settings.timeout, settings.patience, settings.target, settings.max_regret)
-    if all(end is None for end in ends) and settings.sampler != "grid":
-        raise InputError(
-            "Nothing would end this study. Set n_trials, timeout, patience, target or max_regret in [study], "
-            "or give --trials."
-        )
-    sampler = resolve(settings.sampler)
-    study = Study(
-        settings.space,
-        direction=settings.direction,
-        objectives=settings.objectives,
-        outcome_constraints=settings.outcome_constraints,
-        sampler=sampler,
-        storage=settings.storage,
-        name=settings.name,
-        seed=settings.seed,
-    )
-    missing = [path for path in settings.warm_start if "://" not in path and not os.path.exists(path)]
-    if missing and not len(study):  # a study that has begun needs them no more
-        raise InputError(f"[study] warm_start: there is no file {missing[0]!r}. Name the file of an earlier study.")
-    if settings.command is not None:
-        objective = replace(objective, goals=study.goals)  # a stored study knows its own, if the file names none
-    _note_begin(study, settings, evaluated(study))
-    search = maximize if settings.direction == "maximize" else minimize
-    try:
-        study = search(  # the total of all processes that run this study at the same time
-            objective,
-            settings.space,
-            settings.n_trials,
-            objectives=settings.objectives,
-            outcome_constraints=settings.outcome_constraints,
-            sampler=sampler,
-            storage=study.storage,
-            name=study.name,
-            seed=study.seed,
-            timeout=settings.timeout,
-            workers=settings.workers,
-            executor=executor,
-            patience=settings.patience,
-            target=settings.target,
-            max_regret=settings.max_regret,
-            retries=settings.retries,
-            repeats=settings.repeats,
-            start=settings.start,
-            warm_start=list(settings.warm_start),
-        )
-    except KeyboardInterrupt:
-        return study, True
-    return study, False
-
-
-def _note_begin(study: Study, settings: Settings, done: int) -> None:
-    """Says on standard error that a study goes on, if it does."""
-    if done:
-        left = None if settings.n_trials is None else max(settings.n_trials - done, 0)
-        end = "" if left is None else f"; {left} to go" if left else "; nothing to do (--trials asks for more)"
-        note(f"Study {clean(repr(study.name))} in {clean(settings.storage)} goes on after {done} trials{end}.")
-
-
-def _objective(settings: Settings) -> tuple[Any, Any]:
-    """What is evaluated, checked before anything runs, and where (None: as the study decides)."""
-    if settings.command is not None:
-        from trimtab.cli._command import Command
-        from trimtab.cli._threads import Threads
-
-        _check_command(settings.command, settings)
-        return Command(settings.command, settings.value, settings.trial_timeout), Threads(settings.workers)
-    if settings.function is None:
-        raise InputError(
-            "There is nothing to run. Put the command after --, as in `trimtab run study.toml -- python "
-            "train.py --lr {lr}`, "
-            'or set command or function = "module:function" in [objective].'
-        )
-    from trimtab.cli._function import Function
-
-    objective = Function(settings.function, (os.getcwd(), settings.folder))
-    objective.load()
-    return objective, None
-
-
-def _check_command(command: Sequence[str], settings: Settings) -> None:
-    """InputError for an unknown placeholder or a missing program; a remark where hyperparameters do not appear."""
-    from trimtab.cli._template import check_template, placeholders
-
-    names = list(dict.fromkeys([*settings.space.parameters]))
-    used = check_template(command, names)
-    program = command[0]
-    if not placeholders(program) and shutil.which(program) is None:
-        raise InputError(
-            f"The program {program!r} of the command is not found, or is not executable. Check its spelling and PATH."
-        )
-    absent = [name for name in names if name not in used]
-    if used & set(names) and absent:
-        note(
-            f"Remark: the command does not use {', '.join(map(clean, absent))}; the program finds these in "
-            f"TRIMTAB_PARAMS only."
-        )
-
-
 def _print_end(study: Study, settings: Settings) -> None:
     trials = study.trials
     say_wrapped(f"Study {clean(repr(study.name))} in {clean(settings.storage)}: {state_text(study)}.")
     if study.stopped is not None:
         say_wrapped(f"Stopped: {clean(study.stopped)}.")
     say_wrapped(f"Sampler: {clean(sampler_text(study))}.")
+    if settings.understand:
+        say_wrapped(f"Understanding: {clean(study.understanding)}.")
     if any(t.state == "finished" for t in trials):
         print_best(study)
     if failures(trials):
@@ -289,9 +191,17 @@ def _print_end(study: Study, settings: Settings) -> None:
         file, name = clean(settings.storage), f" --name {clean(study.name)}" if len(study.storage.names()) > 1 else ""
         say()
         say("Go on with:")
-        if study.goals.m == 1:  # it looks at one number
-            say(f"  trimtab sensitivity {file}{name}    which hyperparameters matter")
-        say(f"  trimtab report {file}{name}         all of it as one HTML file")
+        file = f"{file}{name}"
+        commands = {f"trimtab sensitivity {file}": "which hyperparameters matter"}
+        if study.goals.m > 1:  # it looks at one number
+            first = clean(study.goals.objectives[0])
+            commands = {f"trimtab sensitivity {file} --objective {shlex.quote(first)}": f"which matter for {first}"}
+        elif study.pareto:
+            commands = {f"trimtab best {file}": "which one to use if results are noisy", **commands}
+        commands[f"trimtab report {file}"] = "all of it as one HTML file"
+        width = max(map(len, commands))
+        for command, what in commands.items():
+            say(f"  {command:{width}}    {what}")
 
 
 def _document(study: Study, settings: Settings, interrupted: bool) -> dict[str, Any]:
@@ -305,6 +215,7 @@ def _document(study: Study, settings: Settings, interrupted: bool) -> dict[str, 
         "interrupted": interrupted,
         "stopped": study.stopped,
         "sampler": sampler_text(study),
+        "understanding": study.understanding if settings.understand else None,
         "best": best_json(study) if study.table.finished.n else None,
         "failures": [
             {"reason": f.reason, "count": len(f.numbers), "trials": f.numbers} for f in failures(study.trials)

@@ -26,7 +26,7 @@ _PAIRS = 5  # interactions that are listed below the table
     "--kind",
     default="global",
     show_default=True,
-    type=click.Choice(["global", "gradient", "one-at-a-time"]),
+    type=click.Choice(["global", "gradient", "one-at-a-time", "failures"]),
     help="Which question to ask; see above.",
 )
 @click.option(
@@ -41,7 +41,7 @@ _PAIRS = 5  # interactions that are listed below the table
     default="space",
     show_default=True,
     metavar="SCOPE",
-    help="global only: the whole space, or local: around the best trial.",
+    help="global only: the whole space, good: what decides among good configurations, or local: around the best trial.",
 )
 @click.option(
     "--confidence",
@@ -78,6 +78,7 @@ def sensitivity(
                           grows, at the best configuration and on average?
     --kind one-at-a-time  From the best configuration: how far may each one
                           move before the objective gets worse?
+    --kind failures       Which ones decide whether a trial fails?
 
     Each number has an interval, each hyperparameter a verdict with its reason: "matters", "cannot be told from a dead
     knob" (it may have no effect at all) or "too little data".
@@ -110,6 +111,8 @@ def _analysis(table: TrialTable, kind: str, scale: str, scope: str, confidence: 
 
     if kind == "gradient":
         return analyses.gradient(table, scale=scale, confidence=confidence)
+    if kind == "failures":
+        return analyses.failures(table, confidence=confidence)
     if kind == "one-at-a-time":
         return analyses.one_at_a_time(table, scale=scale, confidence=confidence)
     return analyses.sobol(table, scale=scale, scope=scope, confidence=confidence)

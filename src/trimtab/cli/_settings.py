@@ -41,6 +41,7 @@ _STUDY: dict[str, tuple[type, ...]] = {
     "max_regret": (int, float),
     "retries": (int,),
     "repeats": (int,),
+    "understand": (int, float),
     "start": (list,),
     "warm_start": (str, list),
 }
@@ -80,6 +81,7 @@ class Settings:
     max_regret: float | None = None
     retries: int = 0
     repeats: int = 1
+    understand: float = 0.0
     start: Sequence[Mapping[str, Any]] = ()
     warm_start: Sequence[str] = ()
     command: tuple[str, ...] | None = None

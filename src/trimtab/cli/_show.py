@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from trimtab.cli._output import clean, number, print_json, print_table, say, say_wrapped, seconds, value_text
+from trimtab.cli._findings import best_json, best_text, params_text, print_best
+from trimtab.cli._output import clean, number, print_json, print_table, say, say_wrapped, seconds
 from trimtab.cli._view import (
-    best_json,
     failures,
+    goals_text,
     json_option,
     name_option,
     open_file,
     open_study,
-    print_best,
     print_failures,
     sampler_text,
     state_counts,
@@ -22,6 +23,7 @@ from trimtab.cli._view import (
 )
 
 if TYPE_CHECKING:
+    from trimtab.records import Trial
     from trimtab.storage import Storage
     from trimtab.study import Study
 
@@ -43,6 +45,8 @@ __all__ = ["show"]
 def show(file: str, name: str | None, last: int, as_json: bool) -> None:
     """How a study stands: trials by state, the best one, the recent ones, failures grouped by reason.
 
+    With several objectives the best ones are the Pareto front: the trials that no other beats in every objective.
+
     FILE is the SQLite file that `trimtab demo`, `trimtab run` or storage="..." wrote. The study may still be running.
     A file with several studies lists them; --name then picks one.
 
@@ -62,7 +66,7 @@ def show(file: str, name: str | None, last: int, as_json: bool) -> None:
         return
     settings = study.settings
     say(f"Study {clean(repr(study.name))} in {clean(file)}: {state_text(study)}", bold=True)
-    say(f"  {study.direction}, seed {settings['seed']}, trimtab {clean(settings['trimtab'])}")
+    say(f"  {goals_text(study)}; seed {settings['seed']}, trimtab {clean(settings['trimtab'])}")
     say_wrapped(f"sampler {clean(sampler_text(study))}", indent=2)
     say_wrapped(clean(study.space), indent=2)
     trials = study.trials
@@ -73,18 +77,22 @@ def show(file: str, name: str | None, last: int, as_json: bool) -> None:
         say("No trial has finished yet.")
     if trials and last:
         say()
-        rows = [[str(t.number), t.state, number(t.value), seconds(t.seconds), _params_text(t)] for t in trials[-last:]]
-        title = "Recent trials" if last < len(trials) else "Trials"
-        print_table(
-            ("trial", "state", "value", "time", "configuration"), rows, right=("trial", "value", "time"), title=title
-        )
+        _print_trials(study, trials[-last:], "Recent trials" if last < len(trials) else "Trials")
     if failures(trials):
         say()
         print_failures(trials)
 
 
-def _params_text(params: Any) -> str:
-    return ", ".join(f"{name}={value_text(value)}" for name, value in params.items())
+def _print_trials(study: Study, trials: Sequence[Trial], title: str) -> None:
+    """A line a trial, with a column for each objective and each outcome that a limit bounds."""
+    numbers, feasible = study.goals.names, study.table.feasible
+    rows = []
+    for t in trials:
+        state = "breaks a limit" if t.state == "finished" and not feasible[t.number] else t.state
+        shown = [number(t.outcomes.get(name)) for name in numbers]
+        rows.append([str(t.number), state, *shown, seconds(t.seconds), params_text(t)])
+    columns = ("trial", "state", *numbers, "time", "configuration")
+    print_table(columns, rows, right=("trial", *numbers, "time"), title=title)
 
 
 def _document(study: Study, last: int) -> dict[str, Any]:
@@ -93,6 +101,7 @@ def _document(study: Study, last: int) -> dict[str, Any]:
     return {
         "study": study.name,
         "direction": study.direction,
+        **_named(study),
         "sampler": settings["sampler"],
         "sampler_choice": sampler_text(study),
         "seed": settings["seed"],
@@ -105,6 +114,7 @@ def _document(study: Study, last: int) -> dict[str, Any]:
                 "number": t.number,
                 "state": t.state,
                 "value": t.value,
+                "outcomes": dict(t.outcomes),
                 "seconds": t.seconds,
                 "params": t.params,
                 "error": t.error,
@@ -118,12 +128,16 @@ def _document(study: Study, last: int) -> dict[str, Any]:
     }
 
 
+def _named(study: Study) -> dict[str, Any]:
+    """Objectives and limits, where the study names any."""
+    return {k: v for k, v in study.goals.to_settings().items() if k != "direction"}
+
+
 def _show_studies(file: str, storage: Storage, as_json: bool) -> None:
     """All studies of a file, a line each."""
     from trimtab.study import Study
 
     studies = [Study.load(storage, name) for name in storage.names()]
-    bests = [s.best.value if s.goals.m == 1 and s.table.best is not None else None for s in studies]
     if as_json:
         print_json(
             {
@@ -131,18 +145,19 @@ def _show_studies(file: str, storage: Storage, as_json: bool) -> None:
                     {
                         "study": s.name,
                         "direction": s.direction,
+                        **_named(s),
                         "n_trials": len(s),
                         "states": state_counts(s),
-                        "best_value": b,
+                        "best_value": s.best.value if s.goals.m == 1 and s.pareto else None,
                     }
-                    for s, b in zip(studies, bests, strict=True)
+                    for s in studies
                 ]
             }
         )
         return
-    rows = [[s.name, s.direction, state_text(s), number(b)] for s, b in zip(studies, bests, strict=True)]
+    rows = [[s.name, goals_text(s), state_text(s), best_text(s)] for s in studies]
     print_table(
-        ("study", "direction", "trials", "best value"),
+        ("study", "goal", "trials", "best value"),
         rows,
         right=("best value",),
         title=f"{len(studies)} studies in {clean(file)}",

@@ -1,23 +1,19 @@
-"""What several commands show of a stored study:
-
-how it is opened, its state in a line, its best trial, its failures by reason.
-"""
+"""What several commands show of a stored study: how it is opened, its goals and state in a line, failures by reason."""
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from trimtab.cli._output import clean, number, print_table, say, say_wrapped, seconds, value_text
-from trimtab.errors import InputError, StudyError
+from trimtab.cli._output import clean, print_table, say
+from trimtab.errors import InputError
 
 if TYPE_CHECKING:
     from trimtab.records import Trial
@@ -26,16 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Failure",
-    "best_json",
     "failures",
+    "goals_text",
     "interrupted_text",
     "json_option",
     "name_option",
     "open_file",
     "open_study",
-    "print_best",
-    "print_recommendation",
-    "recommendation_json",
     "print_failures",
     "sampler_text",
     "state_counts",
@@ -107,6 +100,13 @@ def state_text(study: Study) -> str:
     return f"{n} trial{'s' * (n != 1)}{': ' + parts if parts else ''}"
 
 
+def goals_text(study: Study) -> str:
+    """minimize; or with names: minimize error, minimize latency; memory <= 8."""
+    from trimtab.records import Goals
+
+    return study.direction if study.goals == Goals.of(study.direction) else clean(study.goals)
+
+
 def sampler_text(study: Study) -> str:
     """The sampler that made the study, and for "auto" what it chooses now, and why."""
     stored = str(study.settings["sampler"])
@@ -121,96 +121,6 @@ def interrupted_text(study: Study, file: str) -> str:
     back = f", {waiting} that ran will be tried again" if waiting else ""
     kept = f"{ended} trial{'s are' if ended != 1 else ' is'} kept in {clean(file)}"
     return f"Interrupted: {kept}{back}. The same command goes on."
-
-
-def best_json(study: Study) -> dict[str, Any] | None:
-    """The best trial as JSON, of several objectives the front; None where no trial finished that keeps every limit."""
-    front = study.pareto
-    if not front:
-        return None
-    if study.goals.m > 1:
-        return {"objectives": study.goals.directions, "front": [_trial_json(t) for t in front]}
-    best = study.best
-    found = {"number": best.number, "value": best.value, "params": best.params, "seconds": best.seconds}
-    return found if study.goals.is_single else {**found, "outcomes": dict(best.outcomes)}
-
-
-def _trial_json(trial: Trial) -> dict[str, Any]:
-    outcomes = dict(trial.outcomes)
-    return {"number": trial.number, "outcomes": outcomes, "params": trial.params, "seconds": trial.seconds}
-
-
-def _print_front(study: Study) -> None:
-    """The Pareto front, a line a trial."""
-    front, names = study.pareto, study.goals.objectives
-    if not front:
-        say("No finished trial keeps every limit yet.")
-        return
-    rows = [
-        [
-            str(t.number),
-            *(number(t.outcomes[name]) for name in names),
-            ", ".join(f"{k}={value_text(v)}" for k, v in t.items()),
-        ]
-        for t in front
-    ]
-    goals = ", ".join(f"{direction} {clean(name)}" for name, direction in study.goals.directions.items())
-    print_table(("trial", *names, "configuration"), rows, right=("trial", *names), title=f"Pareto front ({goals})")
-
-
-def print_best(study: Study) -> None:
-    """The best trial with its configuration, a line a hyperparameter; of several objectives the front."""
-    if study.goals.m > 1:
-        _print_front(study)
-        return
-    try:
-        best = study.best
-    except StudyError as error:  # no trial keeps every limit
-        say_wrapped(clean(error))
-        return
-    took = "" if seconds(best.seconds) == "-" else f", took {seconds(best.seconds)}"
-    say(f"Best: trial {best.number}, value {number(best.value)} ({study.direction}d{took})", bold=True)
-    for limit in study.goals.limits:
-        say(f"  keeps {clean(str(limit))}: {number(best.outcomes[limit.name])}")
-    width = max((len(clean(name)) for name in best), default=0)
-    for name, value in best.items():
-        say(f"  {clean(name):{width}}  {value_text(value)}")
-
-
-def recommendation_json(study: Study) -> dict[str, Any]:
-    """The recommendation as JSON; null where nothing is known of an end of its interval."""
-    found = study.recommend()
-    names = (
-        "number",
-        "mean",
-        "low",
-        "high",
-        "confidence",
-        "probability_best",
-        "n_repeats",
-        "noise",
-        "gain",
-        "params",
-        "advice",
-    )
-    shown = ("number", "mean", "low", "high", "probability_best", "n_repeats")
-    candidates = [{name: getattr(c, name) for name in shown} for c in found.candidates]
-    return {**{name: getattr(found, name) for name in names}, "candidates": candidates}
-
-
-def print_recommendation(study: Study) -> None:
-    """What to use where the objective is noisy: the best by posterior mean, and how sure that is."""
-    found = study.recommend()
-    known = math.isfinite(found.low)
-    interval = f", {found.confidence:.0%} interval {number(found.low)} to {number(found.high)}" if known else ""
-    say(f"Recommended: trial {found.number}, on average {number(found.mean)}{interval}", bold=True)
-    if found.number == study.best.number:
-        say("  the same configuration")
-    else:
-        width = max((len(clean(name)) for name in found.params), default=0)
-        for name, value in found.params.items():
-            say(f"  {clean(name):{width}}  {value_text(value)}")
-    say_wrapped(found.advice, indent=2)
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,16 @@
     search.fit(X, y).score(X_test, y_test)
     search.study_.sensitivity()
 
-One candidate goes  study.ask -> _Folds -> scikit-learn's own cross-validation -> study.tell.  Everything that is about
-estimators (scoring, splitting, metadata routing, refitting, delegation) is inherited from scikit-learn's BaseSearchCV,
-so it behaves as it does there.
+One candidate goes  study.ask -> Folds -> scikit-learn's own cross-validation -> study.tell (see `_sklearn_folds`).
+Everything that is about estimators (scoring, splitting, metadata routing, refitting, delegation) is inherited from
+scikit-learn's BaseSearchCV, so it behaves as it does there.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import time
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -26,15 +24,14 @@ import numpy as np
 from trimtab import samplers
 from trimtab._version import __version__
 from trimtab.errors import Conflict, InputError, MissingExtra
-from trimtab.executors import Interrupts, Outcome, StoppedAtExit
-from trimtab.records import Channel, Event, Opened, Trial
+from trimtab.integrations._sklearn_folds import Folds, Row, SameSplits
+from trimtab.records import Event, Opened
 from trimtab.space import Space
 from trimtab.storage import Memory, Storage, open_storage
 from trimtab.study import Study
 
 try:
     from joblib import effective_n_jobs
-    from sklearn.exceptions import FitFailedWarning
     from sklearn.model_selection._search import BaseSearchCV
     from sklearn.utils import check_random_state
 except ImportError as error:
@@ -45,11 +42,7 @@ except ImportError as error:
 
 __all__ = ["SearchCV"]
 
-_ALL_FAILED = "fits failed"  # scikit-learn raises a ValueError that says so when each fit of a batch failed
-_ROUNDS = 4  # a batch of a sampler that does not learn fills all jobs this often: waiting for its last fit costs little
 _DO_NOT_LEARN = (samplers.Grid, samplers.Random, samplers.Sobol)
-
-Row = dict[str, Any]
 
 
 class SearchCV(BaseSearchCV):  # type: ignore[misc]
@@ -66,7 +59,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
     n_jobs: fits at once. The folds of one candidate run side by side. A sampler that learns is asked for several
         candidates at a time only where n_jobs is at least twice the number of folds; up to there its proposals, and so
         the result, do not depend on n_jobs. "grid", "random" and "sobol" do not learn: they fill all jobs in any case
-        (with patience they follow the rule of the others).
+        (with patience or understand they follow the rule of the others).
     random_state: an int gives the same search again, if the estimator is deterministic too. From a RandomState, or from
         numpy's global one (None), a seed is drawn at each fit.
     storage: None (memory) or the path of an SQLite file. There each fit is a study of its own: name, then name-2,
@@ -74,6 +67,8 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
         with tt.Study.load(storage, name).
     timeout: seconds after which no new candidate starts. patience: stop when that many candidates in a row were no
         better.
+    understand: share of the candidates, such as 0.2, that are chosen to tell which hyperparameters matter, see
+        Study.optimize.
 
     After fit it has what GridSearchCV has: cv_results_, best_estimator_, best_params_, best_score_, best_index_,
     n_splits_, refit_time_, scorer_, multimetric_; and from the best estimator classes_, n_features_in_, predict, score,
@@ -106,6 +101,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
         name: str = "search",
         timeout: float | None = None,
         patience: int | None = None,
+        understand: float = 0.0,
     ) -> None:
         super().__init__(
             estimator=estimator,
@@ -125,6 +121,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
         self.name = name
         self.timeout = timeout
         self.patience = patience
+        self.understand = understand
 
     # -- the hooks of BaseSearchCV -------------------------------------------------------------------------------------
 
@@ -134,15 +131,18 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
         self.study_ = study = self._new_study()
         if isinstance(study.sampler, samplers.Grid):
             n_trials = None
-        splits = _SameSplits(self.cv) if hasattr(self.cv, "split") else None  # all else splits alike each time
-        learns = self.patience is not None or not isinstance(study.sampler, _DO_NOT_LEARN)
-        self._folds = folds = _Folds(splits, self._metric(), self.error_score, effective_n_jobs(self.n_jobs), learns)
+        splits = SameSplits(self.cv) if hasattr(self.cv, "split") else None  # all else splits alike each time
+        learns = self.patience is not None or self.understand or not isinstance(study.sampler, _DO_NOT_LEARN)
+        self._folds = folds = Folds(
+            splits, self._metric(), self.error_score, effective_n_jobs(self.n_jobs), bool(learns)
+        )
         try:
             study.optimize(
                 evaluate_candidates,
                 n_trials,
                 timeout=self.timeout,
                 patience=self.patience,
+                understand=self.understand,
                 executor=folds,
                 progress=False,
             )
@@ -229,132 +229,6 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]
     def __setstate__(self, state: dict[str, Any]) -> None:
         copy = state.get("study_")
         super().__setstate__({**state, "study_": copy.open()} if isinstance(copy, _Copy) else state)
-
-
-class _SameSplits:
-    """The splits of a splitter's first call, given to every candidate."""
-
-    def __init__(self, splitter: Any) -> None:
-        self._splitter = splitter
-        self._splits: list[Any] | None = None
-
-    def split(self, *data: Any, **keywords: Any) -> Iterable[Any]:
-        if self._splits is None:
-            self._splits = list(self._splitter.split(*data, **keywords))
-        return self._splits
-
-
-class _Folds(StoppedAtExit):
-    """An executor whose evaluation is scikit-learn's cross-validation of a batch of candidates.
-
-    A row is what scikit-learn knows about one fit: test_scores (a number, or one a metric), fit_time, score_time,
-    fit_error (traceback or None), and more. A candidate has one row a fold; _AllFailed stands for them where every fit
-    of a batch failed, because then scikit-learn raises an error and keeps the rows.
-
-    results: the dict that becomes cv_results_.
-    """
-
-    def __init__(
-        self, splits: _SameSplits | None, metric: str | None, error_score: float | str, jobs: int, learns: bool
-    ) -> None:
-        self.capacity = 1  # the first candidate goes alone: it tells the number of folds, and whether it works at all
-        self.n_splits = 0
-        self.results: dict[str, Any] = {}
-        self._splits = splits
-        self._metric = metric
-        self._error_score = error_score
-        self._jobs = jobs
-        self._learns = learns
-        self._candidates: list[dict[str, Any]] = []
-        self._rows: list[list[Row] | _AllFailed] = []
-        self._out: Sequence[Row] = ()
-        self._batch: list[Trial] = []
-
-    def start(self, objective: Callable[..., Any], channel: Channel) -> None:
-        """objective: the function that scikit-learn gives to `_run_search`."""
-        self._evaluate = objective
-
-    def submit(self, trial: Trial) -> None:
-        self._batch.append(trial)
-
-    def take(self, n_splits: int, out: Sequence[Row]) -> None:
-        """All rows so far, from scikit-learn."""
-        self.n_splits, self._out = n_splits, out
-        if self._learns:
-            self.capacity = max(1, self._jobs // n_splits)
-        elif self._jobs > 1:
-            self.capacity = math.ceil(_ROUNDS * self._jobs / n_splits)
-
-    def wait(self, timeout: float | None = None) -> list[Outcome]:
-        """Evaluates the batch; `timeout` cannot interrupt it."""
-        candidates, begun = [trial.params for trial in self._batch], time.perf_counter()
-        if not candidates:
-            return []
-        try:
-            with Interrupts():
-                self._evaluate(candidates, cv=self._splits)
-        except ValueError as error:
-            if _ALL_FAILED not in str(error) or self._error_score == "raise":
-                raise
-            warnings.warn(f"{error}\n\nThe search goes on.", FitFailedWarning, stacklevel=2)
-            failed = _AllFailed(str(error).strip(), (time.perf_counter() - begun) / len(candidates))
-            rows: list[list[Row] | _AllFailed] = [failed] * len(candidates)
-        else:
-            new = list(self._out[-len(candidates) * self.n_splits :])
-            rows = [new[i : i + self.n_splits] for i in range(0, len(new), self.n_splits)]
-        outcomes = [self._outcome(trial.number, row) for trial, row in zip(self._batch, rows, strict=True)]
-        self._candidates += candidates
-        self._rows += rows
-        self._batch = []
-        return outcomes
-
-    def stop(self) -> list[int]:
-        given_up, self._batch = [trial.number for trial in self._batch], []
-        return given_up
-
-    def everything(self) -> tuple[list[dict[str, Any]], list[Row]]:
-        """All candidates and all their rows, with rows for the failed ones. ValueError if there is nothing else."""
-        pattern = self._out[0] if self._out else None
-        every: list[Row] = []
-        for rows in self._rows:
-            if not isinstance(rows, _AllFailed):
-                every += rows
-            elif pattern is not None:
-                every += rows.like(pattern, self._error_score, self.n_splits)
-            else:
-                raise ValueError(f"None of {len(self._rows)} candidates could be fitted. The first one:\n{rows.error}")
-        return self._candidates, every
-
-    def _outcome(self, number: int, rows: list[Row] | _AllFailed) -> Outcome:
-        if isinstance(rows, _AllFailed):
-            return Outcome(number, None, rows.seconds, rows.error)
-        value = float(np.mean([self._score(row["test_scores"]) for row in rows]))
-        seconds = float(sum(row["fit_time"] + row["score_time"] for row in rows))
-        errors = [row["fit_error"] for row in rows if row["fit_error"] is not None]
-        if errors and (len(errors) == len(rows) or not math.isfinite(value)):
-            return Outcome(number, None, seconds, "\n".join(dict.fromkeys(errors)))
-        return Outcome(number, value, seconds)
-
-    def _score(self, scores: Any) -> float:
-        if not isinstance(scores, dict):
-            return float(scores)
-        return float(scores[next(iter(scores)) if self._metric is None else self._metric])
-
-
-@dataclass(frozen=True)
-class _AllFailed:
-    """A candidate of a batch in which no fit succeeded. seconds: its share of the batch."""
-
-    error: str
-    seconds: float
-
-    def like(self, pattern: Row, error_score: Any, n_splits: int) -> list[Row]:
-        """What scikit-learn would have said of it, in the shape of another candidate's row."""
-        row = {**pattern, "fit_error": self.error, "fit_time": self.seconds / n_splits, "score_time": 0.0}
-        for key in ("test_scores", "train_scores"):
-            if key in pattern:
-                row[key] = dict.fromkeys(pattern[key], error_score) if isinstance(pattern[key], dict) else error_score
-        return [row] * n_splits
 
 
 @dataclass(frozen=True)

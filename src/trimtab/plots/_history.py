@@ -9,7 +9,7 @@ import numpy as np
 
 from trimtab.numerics import BoolArray, FloatArray, IntArray
 from trimtab.plots._frame import Frame, frame_of
-from trimtab.plots._style import BLUE, GREY, INK, VERMILLION, figure, message, number
+from trimtab.plots._style import BLUE, GREY, INK, VERMILLION, figure, message, number, points
 from trimtab.plots._ticks import nice
 from trimtab.records import FAILED, FINISHED, PRUNED, table_of
 
@@ -104,38 +104,23 @@ def _values(data: HistoryData) -> list[dict[str, Any]]:
         (data.finished, "finished", {"symbol": "circle", "color": BLUE, "size": 7, "opacity": 0.55}),
         (data.pruned & ~np.isnan(data.value), "pruned", {"symbol": "diamond-open", "color": GREY, "size": 8}),
     )
-    traces: list[dict[str, Any]] = [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": data.number[rows],
-            "y": data.value[rows],
-            "name": name,
-            "marker": marker,
-            "hovertemplate": "trial %{x}<br>%{y:.6g}<extra></extra>",
-        }
+    traces = [
+        points(data.number[rows], data.value[rows], name, marker, "trial %{x}<br>%{y:.6g}")
         for rows, name, marker in looks
         if rows.any()
     ]
     if data.failed.any():
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": data.number[data.failed],
-                "y": np.full(int(data.failed.sum()), 0.5),
-                "yaxis": "y2",
-                "name": "failed",
-                "marker": {"symbol": "x-thin", "size": 8, "line": {"width": 2, "color": VERMILLION}},
-                "hovertemplate": "trial %{x} failed<extra></extra>",
-            }
-        )
+        crosses = {"symbol": "x-thin", "size": 8, "line": {"width": 2, "color": VERMILLION}}
+        middle = np.full(int(data.failed.sum()), 0.5)
+        traces.append(points(data.number[data.failed], middle, "failed", crosses, "trial %{x} failed", yaxis="y2"))
     return traces
 
 
 def _best(data: HistoryData) -> list[dict[str, Any]]:
     best = data.best
     assert best is not None
+    here = slice(best, best + 1)
+    star = {"symbol": "star", "size": 15, "color": VERMILLION, "line": {"color": "#ffffff", "width": 1}}
     return [
         {
             "type": "scatter",
@@ -146,15 +131,7 @@ def _best(data: HistoryData) -> list[dict[str, Any]]:
             "line": {"shape": "hv", "color": INK, "width": 2.2},
             "hoverinfo": "skip",
         },
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": data.number[best : best + 1],
-            "y": data.value[best : best + 1],
-            "name": "best",
-            "marker": {"symbol": "star", "size": 15, "color": VERMILLION, "line": {"color": "#ffffff", "width": 1}},
-            "hovertemplate": "best: trial %{x}<br>%{y:.6g}<extra></extra>",
-        },
+        points(data.number[here], data.value[here], "best", star, "best: trial %{x}<br>%{y:.6g}"),
     ]
 
 

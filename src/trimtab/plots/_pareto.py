@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trimtab.errors import InputError
 from trimtab.numerics import BoolArray, FloatArray, IntArray
 from trimtab.plots._frame import Frame, frame_of
-from trimtab.plots._style import BLUE, GREY, VERMILLION, figure, message, text
+from trimtab.plots._style import BLUE, GREY, VERMILLION, figure, message, points, text
 from trimtab.records import FINISHED, table_of
 
 if TYPE_CHECKING:
@@ -77,17 +77,9 @@ def pareto(source: object, objectives: tuple[str, str] | None = None) -> Figure:
         (~data.feasible, "breaks a limit", {"symbol": "circle-open", "color": GREY, "size": 7}),
         (data.front, "on the front", {"symbol": "diamond", "color": VERMILLION, "size": 10}),
     )
-    traces: list[dict[str, Any]] = [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": data.x[rows],
-            "y": data.y[rows],
-            "customdata": data.number[rows],
-            "name": name,
-            "marker": marker,
-            "hovertemplate": "trial %{customdata}<br>%{x:.6g}<br>%{y:.6g}<extra></extra>",
-        }
+    hover = "trial %{customdata}<br>%{x:.6g}<br>%{y:.6g}"
+    traces = [
+        points(data.x[rows], data.y[rows], name, marker, hover, customdata=data.number[rows])
         for rows, name, marker in looks
         if rows.any()
     ]

@@ -48,8 +48,8 @@ class Opened:
 class Created:
     """stored: the configuration as plain JSON (Space.store).
 
-    origin: "sampler", "repeat" for a configuration that is evaluated again on purpose (study._racing), or "user" for a
-        result or proposal from outside.
+    origin: "sampler", "repeat" for a configuration that is evaluated again on purpose (study._racing), "understand" for
+        one that sharpens the sensitivities (study._understanding), or "user" for a result or proposal from outside.
     """
 
     kind: ClassVar[str] = "created"

@@ -39,6 +39,7 @@ class Fold:
         self.outcomes: dict[int, Mapping[str, float]] = {}  # of the trials that were told by name
         self.n_reports: dict[int, int] = {}
         self.repeated: set[int] = set()  # trials that evaluate a configuration again, on purpose
+        self.understood: set[int] = set()  # trials that sharpen the sensitivities instead of searching
         self.n = 0
         self._stored: list[Mapping[str, Any]] = []
         self._x: FloatArray = np.empty((64, space.d))
@@ -64,6 +65,8 @@ class Fold:
                     self._from_sampler[number] = event.origin == "sampler"
                     if event.origin == "repeat":
                         self.repeated.add(number)
+                    if event.origin == "understand":
+                        self.understood.add(number)
                     self.waiting[number] = None
                     self.n += 1
                 case Finished():

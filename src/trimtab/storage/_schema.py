@@ -2,9 +2,11 @@
 
     studies   name of each study (backslash, NUL and lone surrogates written as \\uXXXX)
     events    the log: `id` is the position; (study, kind, number, part) is the key of an event
-    trials    a view: one row a trial; params is JSON; times are UTC
+    trials    a view: one row a trial; params and outcomes (numbers by name: further objectives, what limits bound) are
+              JSON; times are UTC
 
-Version 1 is the first. A newer file is refused; an older one would be migrated here.
+Version 1 is the first. A newer file is refused; an older one would be migrated here. The view is no part of the version:
+trimtab does not read it, so a file with an older view opens in every trimtab, and `renew_view` brings it up to date.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import re
 import sqlite3
 
-__all__ = ["APPLICATION_ID", "VERSION", "create", "name_from_text", "text_from_name"]
+__all__ = ["APPLICATION_ID", "VERSION", "create", "has_old_view", "name_from_text", "renew_view", "text_from_name"]
 
 APPLICATION_ID = 0x7472696D  # "trim"
 VERSION = 1
@@ -39,6 +41,19 @@ def create(db: sqlite3.Connection) -> None:
     db.execute(_view(_has_json(db)))
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def has_old_view(db: sqlite3.Connection) -> bool:
+    """Whether the view is there, and is of a trimtab that did not show the outcomes of a trial."""
+    row = db.execute("SELECT sql FROM sqlite_master WHERE type = 'view' AND name = 'trials'").fetchone()
+    return row is not None and " AS outcomes" not in row[0]
+
+
+def renew_view(db: sqlite3.Connection) -> None:
+    """Replace an old view by the present one. Call inside a transaction."""
+    if has_old_view(db):  # still: another process may have been faster
+        db.execute("DROP VIEW trials")
+        db.execute(_view(_has_json(db)))
 
 
 def _has_json(db: sqlite3.Connection) -> bool:
@@ -74,6 +89,7 @@ def _view(has_json: bool) -> str:
             ELSE 'created'
         END AS state,
         {field("f.body", "value")} AS value,
+        {field("f.body", "outcomes")} AS outcomes,
         {field("f.body", "seconds")} AS seconds,
         {field("c.body", "params")} AS params,
         {field("f.body", "error")} AS error,

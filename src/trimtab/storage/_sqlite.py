@@ -24,7 +24,15 @@ from trimtab.errors import Conflict, StorageError
 from trimtab.records import Event
 from trimtab.storage._files import check_readable, check_writable, explain, is_busy
 from trimtab.storage._rows import Row, events_of, row_of
-from trimtab.storage._schema import APPLICATION_ID, VERSION, create, name_from_text, text_from_name
+from trimtab.storage._schema import (
+    APPLICATION_ID,
+    VERSION,
+    create,
+    has_old_view,
+    name_from_text,
+    renew_view,
+    text_from_name,
+)
 
 __all__ = ["SQLite"]
 
@@ -124,6 +132,7 @@ class SQLite:
                 self._patiently(lambda: self._make(db))
             self._patiently(lambda: _write_ahead(db, self._path))
             db.execute("PRAGMA synchronous = NORMAL")
+            _renew_view(db)
             self._inode = os.stat(self._path).st_ino
         except BaseException:
             db.close()
@@ -288,6 +297,20 @@ def _write_ahead(db: sqlite3.Connection, path: str) -> None:
             "virtual file systems. "
             "Choose a path on a local disk."
         )
+
+
+def _renew_view(db: sqlite3.Connection) -> None:
+    """Bring the view of an older file up to date. It is for people only: where that cannot be done now, it can wait."""
+    try:
+        if has_old_view(db):
+            db.execute("BEGIN IMMEDIATE")
+            renew_view(db)
+            db.execute("COMMIT")
+    except sqlite3.Error:
+        pass
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
 
 
 _open_files: weakref.WeakSet[SQLite] = weakref.WeakSet()

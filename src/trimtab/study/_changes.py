@@ -20,16 +20,23 @@ from trimtab.study._owner import is_here
 from trimtab.study._proposals import Proposals
 from trimtab.study._recovery import recover
 from trimtab.study._told import Told
+from trimtab.study._understanding import Turns
 
 __all__ = ["create", "ending", "finish", "known", "start_next"]
 
 
 def start_next(
-    journal: Journal, proposals: Proposals, owner: dict[str, Any], most: int | None = None, repeats: int = 1
+    journal: Journal,
+    proposals: Proposals,
+    owner: dict[str, Any],
+    most: int | None = None,
+    repeats: int = 1,
+    turns: Turns | None = None,
 ) -> int | None:
     """Start the trial that waits longest, else a new one. None if `most` are evaluated or being evaluated already.
 
-    repeats: evaluations that a promising configuration may get. Raises SearchEnded when the sampler has nothing left.
+    repeats: evaluations that a promising configuration may get. turns: of the trials that sharpen the
+    sensitivities, if there are any. Raises SearchEnded when the sampler has nothing left.
     """
     for _ in range(TRIES):
         journal.sync()
@@ -42,7 +49,7 @@ def start_next(
             number = next(iter(fold.waiting))
         else:
             number = fold.n
-            stored, origin = proposals.next(fold, repeats)
+            stored, origin = proposals.next(fold, repeats, turns)
             events = [Created(number, stored, origin, now)]
         events.append(Started(number, fold.attempts.get(number, 0), owner, now))
         try:

@@ -38,6 +38,7 @@ def minimize(
     max_regret: float | None = None,
     retries: int = 0,
     repeats: int = 1,
+    understand: float = 0.0,
     start: Sequence[Mapping[str, Any]] = (),
     warm_start: object = (),
     progress: bool = True,
@@ -75,6 +76,7 @@ def maximize(
     max_regret: float | None = None,
     retries: int = 0,
     repeats: int = 1,
+    understand: float = 0.0,
     start: Sequence[Mapping[str, Any]] = (),
     warm_start: object = (),
     progress: bool = True,
@@ -96,27 +98,19 @@ def _run(
     storage: str | os.PathLike[str] | Storage | None,
     name: str,
     seed: int | None,
-    timeout: float | None,
-    patience: int | None,
-    target: float | None,
-    max_regret: float | None,
-    retries: int,
-    repeats: int,
+    workers: int,
+    executor: Executor | None,
+    catch: type[BaseException] | tuple[type[BaseException], ...],
     start: Sequence[Mapping[str, Any]],
     warm_start: object,
-    **keywords: Any,
+    progress: bool,
+    callbacks: Sequence[Callable[[Study, Trial], object]],
+    **ends: Any,
 ) -> Study:
+    """ends: the other fields of Budget."""
     from trimtab.study._loop import Budget, run
 
-    budget = Budget(
-        n_trials=n_trials,
-        timeout=timeout,
-        patience=patience,
-        target=target,
-        max_regret=max_regret,
-        retries=retries,
-        repeats=repeats,
-    )
+    budget = Budget(n_trials=n_trials, **ends)
     study = Study(
         space,
         direction=direction,
@@ -130,7 +124,7 @@ def _run(
     study._begin_with(start, warm_start)
     if n_trials is not None:
         budget = replace(budget, n_trials=max(n_trials - evaluated(study), 0), total=n_trials)
-    run(study, objective, budget, **keywords)
+    run(study, objective, budget, workers, executor, catch, progress, callbacks)
     return study
 
 

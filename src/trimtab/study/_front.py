@@ -11,7 +11,7 @@ from trimtab.numerics import FloatArray
 from trimtab.numerics._pareto import hypervolume
 from trimtab.records import FINISHED, Fold, Goals, TrialTable
 
-__all__ = ["best_number", "default_reference", "hypervolume_of"]
+__all__ = ["best_number", "default_reference", "hypervolume_of", "nothing_found"]
 
 BEYOND = 0.1  # of the front's own extent: how far the default reference lies beyond its worst values
 
@@ -28,11 +28,16 @@ def best_number(name: str, fold: Fold) -> int:
             "them. study.pareto lists those that no other beats in every objective."
         )
     row = table.best
-    if row is not None:
-        return row
-    if np.any(table.state == FINISHED):
-        raise StudyError(_nothing_feasible(name, table))
-    raise StudyError(_nothing_finished(name, fold))
+    if row is None:
+        raise nothing_found(name, fold)
+    return row
+
+
+def nothing_found(name: str, fold: Fold) -> StudyError:
+    """Why no trial is the best, or on the front."""
+    if np.any(fold.table.state == FINISHED):
+        return StudyError(_nothing_feasible(name, fold.table))
+    return StudyError(_nothing_finished(name, fold))
 
 
 def hypervolume_of(name: str, table: TrialTable, reference: Mapping[str, float] | None) -> float:

@@ -13,6 +13,8 @@ from typing import Any
 from trimtab._version import __version__
 from trimtab.errors import Conflict, StorageError
 from trimtab.records import Event, Fold, Goals, Opened
+from trimtab.samplers import Sampler
+from trimtab.samplers._goals import check_goals
 from trimtab.space import Space
 from trimtab.storage import Storage
 from trimtab.study._stored import Wish, check_resume
@@ -34,11 +36,12 @@ class Journal:
 
     @classmethod
     def open(
-        cls, storage: Storage, name: str, space: Space, wish: Wish, seed: int | None, new_seed: int, sampler: str
+        cls, storage: Storage, name: str, space: Space, wish: Wish, seed: int | None, new_seed: int, sampler: Sampler
     ) -> Journal:
         """Open the study, or create it. seed: None keeps the stored one; a study without any gets `new_seed`.
 
-        A changed space and changed limits are checked against the stored trials; what changed is appended.
+        A changed space and changed limits are checked against the stored trials, the sampler against the stored objectives;
+        what changed is appended.
         """
         for _ in range(TRIES):
             events, position = storage.read(name)
@@ -47,11 +50,12 @@ class Journal:
             if opened:
                 goals = wish.resumed(name, opened[-1].settings, events)
                 check_resume(name, opened[-1].settings, space, events)
+                check_goals(sampler, goals)
             settings = {
                 "space": space.to_dict(),
                 **goals.to_settings(),
                 "seed": seed if seed is not None else opened[-1].settings["seed"] if opened else new_seed,
-                "sampler": sampler,
+                "sampler": repr(sampler),
                 "trimtab": __version__,
             }
             if not opened or _differ(opened[-1].settings, settings):

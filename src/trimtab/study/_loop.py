@@ -27,6 +27,7 @@ from trimtab.study._channel import StudyChannel
 from trimtab.study._progress import Progress
 from trimtab.study._stopping import EXHAUSTED, Budget, Rules
 from trimtab.study._told import needed
+from trimtab.study._understanding import Turns
 
 if TYPE_CHECKING:
     from trimtab.study._study import Study
@@ -54,6 +55,11 @@ def run(
         raise InputError(
             "Nothing would end this study. Give n_trials=, timeout=, patience=, target= or max_regret=; "
             "only sampler='grid' ends by itself."
+        )
+    if budget.understanding and isinstance(study.sampler, Grid):
+        raise InputError(
+            "understand= chooses trials between those of the search, and a grid has no room between its own: all of them "
+            "are evaluated. Use another sampler, such as 'auto' or 'random'."
         )
     _check_catch(catch)
     if not isinstance(callbacks, Iterable) or not all(map(callable, callbacks)):
@@ -102,6 +108,7 @@ class _Loop:
         self.ended = 0
         self.retried: Counter[int] = Counter()
         self.rules = Rules(study, budget)
+        self.turns = Turns.of(budget.understanding, study._journal.fold, budget.n_trials)
         self.why: str | None = None
         self.exhausted = False
 
@@ -152,7 +159,8 @@ class _Loop:
     def _next(self) -> Trial | None:
         """The next trial; None if there is none, at least for now."""
         try:
-            trial = self.study._start_next(self.channel, self.name, self.budget.total, self.budget.repeats)
+            budget = self.budget
+            trial = self.study._start_next(self.channel, self.name, budget.total, budget.repeats, self.turns)
             self.why = self.budget.spent if trial is None else None
         except SearchEnded:
             trial, self.why = None, EXHAUSTED
@@ -173,7 +181,7 @@ class _Loop:
         self._heard(number)
         self.ended += 1
         record = self.study._journal.fold.trial(number, trial.params)
-        self.bar.ended(record)
+        self.bar.ended(record, self.rules.waited())
         for callback in self.callbacks:
             callback(self.study, record)
         if outcome.exception is not None and self._must_raise(outcome):

@@ -1,4 +1,7 @@
-"""The progress bar: trial, best value, failures, time left. Only on a terminal; rich is imported when it is shown."""
+"""The progress bar: trial, best value or size of the front, patience, failures, time left.
+
+Only on a terminal; rich is imported when it is shown.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from trimtab.records import Trial
+import numpy as np
+
+from trimtab.records import FINISHED, Trial
 
 if TYPE_CHECKING:
     from trimtab.study._study import Study
@@ -41,10 +46,9 @@ class Progress:
 
             columns: list[Any] = [
                 TextColumn("trial"),
-                MofNCompleteColumn(),
+                TextColumn("{task.completed}") if self._total is None else MofNCompleteColumn(),
                 BarColumn(),
-                TextColumn("best {task.fields[best]}"),
-                TextColumn("{task.fields[failed]}"),
+                TextColumn("{task.fields[found]}"),
                 TimeElapsedColumn(),
             ]
             if self._total is not None:
@@ -54,7 +58,7 @@ class Progress:
             self._best = self._best_before()
             on_terminal = sys.stdout is not None and sys.stdout.isatty()  # else it is a file or a pipe: leave it alone
             self._bar = Bar(*columns, console=Console(stderr=True), redirect_stdout=on_terminal)
-            self._task = self._bar.add_task("", total=self._total, best=self._shown(), failed="")
+            self._task = self._bar.add_task("", total=self._total, found=self._shown())
             self._bar.start()
         return self
 
@@ -64,8 +68,11 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def ended(self, trial: Trial) -> None:
-        """A trial ended: move on, show the best value and the number of failures."""
+    def ended(self, trial: Trial, waited: str = "") -> None:
+        """A trial ended: move on, show what was found and the number of failures.
+
+        waited: how much of the patience is used up, in words.
+        """
         if self._bar is None:
             return
         if trial.value is not None and trial.state == "finished" and self._counts(trial):
@@ -73,7 +80,8 @@ class Progress:
             self._best = max(values) if self._study.direction == "maximize" else min(values)
         self._failed += trial.state == "failed"
         failed = f"[red]{self._failed} failed[/red]" if self._failed else ""
-        self._bar.update(self._task, advance=1, best=self._shown(), failed=failed)
+        found = ", ".join(part for part in (self._shown(), waited, failed) if part)
+        self._bar.update(self._task, advance=1, found=found)
 
     def _counts(self, trial: Trial) -> bool:
         """Whether it keeps every limit."""
@@ -82,8 +90,14 @@ class Progress:
 
     def _shown(self) -> str:
         if self._study.goals.m > 1:
-            return f"front of {len(self._study.table.front)}"
-        return "-" if self._best is None else f"{self._best:.5g}"
+            n = len(self._study.table.front)
+            return f"front of {n} trial{'s' * (n != 1)}" if n else f"front -{self._why_none()}"
+        return f"best -{self._why_none()}" if self._best is None else f"best {self._best:.5g}"
+
+    def _why_none(self) -> str:
+        """That trials finished, and none keeps the limits."""
+        table = self._study.table
+        return " (limits broken)" if table.goals.limits and np.any(table.state == FINISHED) else ""
 
     def _best_before(self) -> float | None:
         table = self._study.table

@@ -12,6 +12,7 @@ from trimtab.samplers import Auto, Sampler
 from trimtab.samplers._auto import objectives_of
 from trimtab.space import Space
 from trimtab.study._racing import to_repeat
+from trimtab.study._understanding import Turns, Understanding
 
 __all__ = ["Proposals"]
 
@@ -25,14 +26,19 @@ class Proposals:
     def __init__(self, sampler: Sampler, space: Space, seed: int) -> None:
         self.sampler = sampler
         self.seed = seed
+        self.understanding = Understanding(seed)
         self._space = space
         self._state = (sampler.init(space, seed), 0)  # and how many ended trials it has seen: one tuple, for Ctrl-C
 
-    def next(self, fold: Fold, repeats: int = 1) -> tuple[dict[str, Any], str]:
-        """The configuration of the trial that comes next, as it is stored, and its origin: "sampler" or "repeat".
+    def next(self, fold: Fold, repeats: int = 1, turns: Turns | None = None) -> tuple[dict[str, Any], str]:
+        """The configuration of the trial that comes next, as it is stored, and its origin: see records.Created.
 
-        repeats: evaluations that a promising configuration may get. SearchEnded when nothing is left.
+        repeats: evaluations that a promising configuration may get. turns: of the trials that sharpen the
+        sensitivities, if there are any. SearchEnded when nothing is left.
         """
+        x = None if turns is None else self.understanding.next(fold, turns)
+        if x is not None:
+            return self._space.store(x)[0], "understand"
         number = to_repeat(fold, repeats)
         if number is None:
             try:

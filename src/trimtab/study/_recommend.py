@@ -45,8 +45,8 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Recommendation:
-    """The configuration to use, by posterior mean; the fields of Candidate, and
+class Recommendation(Candidate):
+    """The configuration to use, by posterior mean. A Candidate, and
 
     confidence: of the interval from low to high.
     noise: standard deviation of one evaluation, in the objective's own units.
@@ -55,14 +55,6 @@ class Recommendation:
     advice: a sentence: does it pay to repeat evaluations?
     """
 
-    number: int
-    params: dict[str, Any]
-    n_repeats: int
-    observed: float
-    mean: float
-    low: float
-    high: float
-    probability_best: float
     confidence: float
     noise: float
     gain: float

@@ -4,6 +4,11 @@
     patience, target, max_regret results of the whole study, whoever evaluated it: where one of these rules is met
                                  already, nothing is evaluated
 
+patience counts finished trials of new configurations, in the order of ending, since the last that was better than all
+before. Not counted: repeats (`repeats=`), trials for the sensitivities (`understand=`), results from elsewhere
+(`add_trial`), failed and pruned trials. A repeat may
+be the best trial, but that is luck rather than progress of the search: it neither wears out patience nor renews it.
+
 A rule is a function of the trials in the order in which they ended.
 
 How often max_regret is wrong: 48 runs of 60 trials of the GP (5 tables of networks, 2 tasks of the LCBench surrogate, 5
@@ -41,7 +46,7 @@ class Budget:
     """When to stop. None: no such limit.
 
     n_trials: trials that this call ends. total: trials that the study shall have evaluated, by all processes together.
-    timeout: seconds. The others as in Study.optimize.
+    timeout: seconds. only_understand: as Study.understand. The others as in Study.optimize.
     """
 
     n_trials: int | None = None
@@ -52,6 +57,8 @@ class Budget:
     max_regret: float | None = None
     retries: int = 0
     repeats: int = 1
+    understand: float = 0.0
+    only_understand: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("n_trials", 0), ("patience", 1), ("retries", 0), ("repeats", 1)):
@@ -60,6 +67,15 @@ class Budget:
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
                 raise InputError(f"{name} must be a whole number >= {least}, got {value!r}.")
+        if (
+            isinstance(self.understand, bool)
+            or not isinstance(self.understand, (int, float, np.number))
+            or not 0 <= self.understand < 1
+        ):
+            raise InputError(
+                f"understand must be a number from 0 to below 1, got {self.understand!r}. It is the share of the trials that "
+                "sharpen the sensitivities; study.understand spends all of them on that."
+            )
         for name in ("timeout", "target", "max_regret"):
             value = getattr(self, name)
             if value is None:
@@ -73,6 +89,11 @@ class Budget:
                 f"max_regret must be more than 0, in the units of the objective, got {self.max_regret!r}. It is the "
                 "further gain that is not worth searching for."
             )
+
+    @property
+    def understanding(self) -> float:
+        """Share of the trials that sharpen the sensitivities."""
+        return 1.0 if self.only_understand else float(self.understand)
 
     @property
     def is_open(self) -> bool:
@@ -97,7 +118,7 @@ class Rules:
     """patience, target and max_regret of a budget, applied to a study.
 
     front: objectives (k, m) of the best trials of the whole study: of one objective the lowest value, of several the
-        Pareto front; trials that break a limit are not on it. stale: evaluated trials in a row that were no better.
+        Pareto front; trials that break a limit are not on it. stale: what patience counts, see above.
     """
 
     def __init__(self, study: Study, budget: Budget) -> None:
@@ -119,6 +140,8 @@ class Rules:
     def met(self) -> str | None:
         """Why to stop, in words; None to go on."""
         budget = self.budget
+        if budget.only_understand and (settled := self._settled()):
+            return f"understand: {settled}"
         if budget.patience is None and budget.target is None and budget.max_regret is None:
             return None
         self._look()
@@ -126,17 +149,30 @@ class Rules:
             return f"target: {budget.target:g} was reached"
         if budget.patience is not None and self.stale >= budget.patience:
             many = "finished trial was" if budget.patience == 1 else f"{budget.patience} finished trials were"
-            return f"patience: the last {many} no better"
+            fold = self.study._journal.fold
+            left_out = [("repeats", fold.repeated), ("trials for the sensitivities", fold.understood)]
+            names = " and ".join(name for name, numbers in left_out if numbers)
+            aside = f" ({names} aside)" if names else ""
+            return f"patience: the last {many} no better{aside}"
         if budget.max_regret is not None and self._little_is_left(budget.max_regret):
             sure = f"{100 * CONFIDENCE:g} %"
             return f"max_regret: the best possible further gain is below {budget.max_regret:g} with {sure}"
         return None
 
-    def _look(self) -> None:
-        """Take in what has ended since the last look, in the order of ending.
+    def waited(self) -> str:
+        """How much of the patience is used up, in words; "" where none is set."""
+        if self.budget.patience is None:
+            return ""
+        self._look()
+        return f"{self.stale} of {self.budget.patience} without gain"
 
-        A result from elsewhere may be the best; it wears out no patience.
-        """
+    def _settled(self) -> str:
+        """What the trials that ended settle of the sensitivities, in words; "" for nothing."""
+        self.study.recover()
+        return self.study._proposals.understanding.settled(self.study._journal.fold)
+
+    def _look(self) -> None:
+        """Take in what has ended since the last look, in the order of ending."""
         self.study.recover()  # reads what other processes wrote
         fold = self.study._journal.fold
         numbers = fold.ended[self._seen :]
@@ -145,7 +181,7 @@ class Rules:
         counts = table.feasible & np.isfinite(objectives).all(axis=1)
         for i in np.flatnonzero(table.state == FINISHED):
             better = counts[i] and not np.any(np.all(self.front <= objectives[i], axis=1))
-            if numbers[i] in fold.attempts:
+            if numbers[i] in fold.attempts and numbers[i] not in fold.repeated | fold.understood:
                 self.stale = 0 if better else self.stale + 1
             if better:
                 beaten = np.all(objectives[i] <= self.front, axis=1)

@@ -3,6 +3,7 @@
     ask -> Trial -> the user's objective -> tell
 
 `optimize` does that in a loop (see `_loop`). The storage's log is the truth; what this object holds is a reading of it.
+What reads only is in `_results`.
 """
 
 from __future__ import annotations
@@ -12,38 +13,35 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trimtab.errors import InputError
-from trimtab.records import FINISHED, Goals, Opened, Released, Trial, TrialTable
+from trimtab.records import Goals, Opened, Released, Trial, TrialTable
 from trimtab.samplers import Sampler, resolve
+from trimtab.samplers._goals import check_goals
 from trimtab.space import Space
 from trimtab.storage import Storage, open_storage
 from trimtab.study._changes import create, ending, finish, known, start_next
 from trimtab.study._channel import StudyChannel
-from trimtab.study._front import best_number, hypervolume_of
 from trimtab.study._journal import Journal
 from trimtab.study._owner import this_process
 from trimtab.study._proposals import Proposals
 from trimtab.study._recovery import recover
+from trimtab.study._results import Results
 from trimtab.study._starting import Earlier, best_of, enqueue_all, forbid, start_points
 from trimtab.study._stored import Wish, open_to_look, read_stored, unknown_parts
 from trimtab.study._told import told, told_seconds
+from trimtab.study._understanding import Turns
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from trimtab.executors import Executor
-    from trimtab.sensitivity import Sensitivity
-    from trimtab.study._recommend import Recommendation
 
 __all__ = ["Study"]
 
 
-class Study:
+class Study(Results):
     """Trials of one objective over one search space.
 
     space: a Space, or the dict (or list of dicts) that makes one.
@@ -82,8 +80,9 @@ class Study:
         space, seed = Space.of(space), None if seed is None else int(seed)
         drawn = secrets.randbits(32) if seed is None else seed
         proposals = Proposals(resolve(sampler), space, drawn)  # refuses a space before anything is stored
+        check_goals(proposals.sampler, wish.goals)
         storage = open_storage(storage)
-        self._set_up(Journal.open(storage, name, space, wish, seed, drawn, repr(proposals.sampler)), proposals)
+        self._set_up(Journal.open(storage, name, space, wish, seed, drawn, proposals.sampler), proposals)
 
     def _set_up(self, journal: Journal, proposals: Proposals) -> None:
         self._journal = journal
@@ -123,103 +122,11 @@ class Study:
         if space is not None:
             return cls(space, direction=settings["direction"], sampler=sampler, storage=opened, name=name)
         study = cls.__new__(cls)
-        stored = Space.from_dict(settings["space"])
-        journal = Journal.of(opened, name, stored, Goals.from_settings(settings), events, position)
-        study._set_up(journal, Proposals(resolve(sampler), journal.fold.space, settings["seed"]))
+        stored, goals, search = Space.from_dict(settings["space"]), Goals.from_settings(settings), resolve(sampler)
+        check_goals(search, goals)
+        journal = Journal.of(opened, name, stored, goals, events, position)
+        study._set_up(journal, Proposals(search, journal.fold.space, settings["seed"]))
         return study
-
-    # -- the trials ---------------------------------------------------------------------------------------------------
-
-    @property
-    def table(self) -> TrialTable:
-        """All trials as columns, in order of number."""
-        with self._lock:
-            self._journal.sync()
-            return self._journal.fold.table
-
-    @property
-    def trials(self) -> list[Trial]:
-        """All trials as records, in order of number."""
-        with self._lock:
-            self._journal.sync()
-            fold = self._journal.fold
-            return [fold.trial(i, params) for i, params in enumerate(self.space.load(fold.stored))]
-
-    @property
-    def best(self) -> Trial:
-        """The finished trial with the best value among those that keep every limit; the earliest of equal ones.
-
-        StudyError if there is none, and where the study has several objectives: see `pareto`.
-        """
-        with self._lock:
-            self._journal.sync()
-            return self._journal.fold.trial(best_number(self.name, self._journal.fold))
-
-    def recommend(self, confidence: float = 0.9) -> Recommendation:
-        """The configuration to use, by posterior mean: what `best` is where the objective is noisy.
-
-        `best` is the trial with the best observed value, which among noisy trials is a lucky one. This is the evaluated
-        configuration that is best on average under a model of all finished trials, with an interval of its mean and the
-        probability that no other is really better. Without noise the two agree, up to differences that hardly count.
-        confidence: of the intervals. StudyError as for `best`.
-        """
-        from trimtab.study._recommend import recommend
-
-        with self._lock:
-            self._journal.sync()
-            return recommend(self.name, self._journal.fold, confidence)
-
-    @property
-    def pareto(self) -> list[Trial]:
-        """The Pareto front: finished trials that keep every limit and that no other such trial beats.
-
-        One beats another if it is at least as good in every objective and better in one. The best by the first
-        objective comes first; [] where nothing has finished. With one objective: the best trials.
-        """
-        with self._lock:
-            self._journal.sync()
-            fold = self._journal.fold
-            return [fold.trial(int(row)) for row in fold.table.front]
-
-    def hypervolume(self, reference: Mapping[str, float] | None = None) -> float:
-        """How much the front covers: the volume of all results that some trial on it is at least as good as.
-
-        It grows with every trial that improves the front. Unit: the product of the objectives' units.
-        reference: the worst value of interest for each objective, such as {"error": 1.0, "latency": 50}; what is worse
-            counts nothing. None takes the worst values on the front and a tenth of its extent beyond: good for a look,
-            not for comparisons, since it moves with the front.
-        Raises InputError for other names, StudyError where there is neither a reference nor a front.
-        """
-        return hypervolume_of(self.name, self.table, reference)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What is stored with the study: space, direction, seed, sampler, version."""
-        with self._lock:
-            self._journal.sync()
-            return dict(self._journal.settings)
-
-    @property
-    def sampler_choice(self) -> str:
-        """Which sampler makes the next suggestion; for "auto" also why it is that one."""
-        with self._lock:
-            self._journal.sync()
-            return self._proposals.choice(self._journal.fold)
-
-    @property
-    def storage(self) -> Storage:
-        """Where the trials are kept."""
-        return self._journal.storage
-
-    def __len__(self) -> int:
-        return self.table.n
-
-    def to_pandas(self) -> pd.DataFrame:
-        """One row a trial: number, state, value, each parameter (missing where inactive), seconds, error."""
-        from trimtab.study._frame import frame_of
-
-        trials = self.trials
-        return frame_of(trials, list(dict.fromkeys(name for trial in trials for name in trial)))
 
     # -- ask and tell -------------------------------------------------------------------------------------------------
 
@@ -328,6 +235,7 @@ class Study:
         max_regret: float | None = None,
         retries: int = 0,
         repeats: int = 1,
+        understand: float = 0.0,
         start: Sequence[Mapping[str, Any]] = (),
         progress: bool = True,
         callbacks: Sequence[Callable[[Study, Trial], object]] = (),
@@ -342,8 +250,9 @@ class Study:
         workers: processes that evaluate; one that dies costs its own trial only. executor: where to run instead.
         catch: exceptions that make a trial failed, with its traceback stored, while the study goes on; others end the
             study and are raised.
-        patience: stop when the last so many finished trials were no better; target: when the best value is at least as
-            good; max_regret: when the best possible further gain is below that, in units of the objective, with 95 %.
+        patience: stop when the last so many finished trials were no better than the best before them; repeats, results
+            added from elsewhere, failed and pruned trials do not count. target: when the best value is at least as good;
+            max_regret: when the best possible further gain is below that, in units of the objective, with 95 %.
             All look at the whole study, whoever evaluated it: where one is met already, nothing is evaluated.
             max_regret believes a model of the trials, from 10 of them (and twice the columns) on and where the model
             predicts left-out ones. Do not trust it where the optimum may be a spike narrower than the distance of the
@@ -353,6 +262,10 @@ class Study:
             all, and those that clearly are not the best are not. Each repeat is a trial of its own, with another
             trial.seed, and counts towards n_trials. Repeats begin after 20 configurations and take a third of the
             trials at most; `recommend` says which configuration to use.
+        understand: share of the trials, such as 0.2, that go where they sharpen the sensitivities of the (first)
+            objective most, between those of the search; with n_trials most of them early, where the search explores
+            anyway. They stop when it is settled which knobs matter, or in what order, and the search has all trials
+            from there on; `understanding` says so. patience does not count them.
         start: known configurations to evaluate before all others, those that the study does not have yet; they count as
             trials.
         callbacks: called as callback(study, trial) after each trial that ended.
@@ -367,30 +280,36 @@ class Study:
             max_regret=max_regret,
             retries=retries,
             repeats=repeats,
+            understand=understand,
         )
         self._begin_with(start)
         run(self, objective, budget, workers, executor, catch, progress, callbacks)
         return self
 
-    # -- sensitivity --------------------------------------------------------------------------------------------------
+    def understand(
+        self,
+        objective: Callable[[Trial], object],
+        n_trials: int | None = None,
+        *,
+        timeout: float | None = None,
+        workers: int = 1,
+        executor: Executor | None = None,
+        catch: type[BaseException] | tuple[type[BaseException], ...] = (Exception,),
+        retries: int = 0,
+        progress: bool = True,
+        callbacks: Sequence[Callable[[Study, Trial], object]] = (),
+    ) -> Study:
+        """Evaluate further trials, each where it sharpens the sensitivities most. Returns the study itself.
 
-    def sensitivity(
-        self, *, scale: str = "auto", scope: str = "space", confidence: float = 0.9, objective: str | None = None
-    ) -> Sensitivity:
-        """Which hyperparameters matter, alone and together, and how sure that is: `trimtab.sensitivity.sobol`.
-
-        objective: which one, or the outcome of which limit; needed where the study has several objectives.
+        It stops early when it is settled which hyperparameters matter, or in what order: `stopped` says so. Asked after 20
+        ended trials (three times the columns, if that is more) and then each time their number has grown by a fifth.
+        Of several objectives the first one counts. The arguments are those of `optimize`.
         """
-        from trimtab.sensitivity import sobol
+        from trimtab.study._loop import Budget, run
 
-        source = self if objective is None else self.table.of_outcome(objective)
-        return sobol(source, scale=scale, scope=scope, confidence=confidence)
-
-    def report(self, path: str | os.PathLike[str]) -> Path:
-        """Write one HTML file that opens offline: history, best, sensitivities, failures, and how it was made."""
-        from trimtab.report import write_report
-
-        return write_report(self, path)
+        budget = Budget(n_trials=n_trials, timeout=timeout, retries=retries, only_understand=True)
+        run(self, objective, budget, workers, executor, catch, progress, callbacks)
+        return self
 
     def close(self) -> None:
         """Close the storage. A study in memory is gone then."""
@@ -414,28 +333,21 @@ class Study:
         self._lock = threading.RLock()
         self._channel = StudyChannel(self._journal, self._lock)
 
-    def __repr__(self) -> str:
-        table = self.table
-        finished = int(np.sum(table.state == FINISHED))
-        best = ""
-        if self.goals.m > 1:
-            best = f", {len(table.front)} on the front"
-        elif table.best is not None:
-            best = f", best={table.value[table.best]:.6g}"
-        where = self.storage.describe()
-        goals = self.direction if self.goals == Goals.of(self.direction) else str(self.goals)
-        return f"Study({self.name!r}, {goals}, {table.n} trials, {finished} finished{best}, {where})"
-
     # -- inside -------------------------------------------------------------------------------------------------------
 
     def _start_next(
-        self, channel: StudyChannel, run: str | None = None, most: int | None = None, repeats: int = 1
+        self,
+        channel: StudyChannel,
+        run: str | None = None,
+        most: int | None = None,
+        repeats: int = 1,
+        turns: Turns | None = None,
     ) -> Trial | None:
         """`ask`, for a trial with this channel; None if `most` trials are evaluated. run: see `_hand_back`."""
         self._check_known()
         owner = this_process() if run is None else {**this_process(), "run": run}
         with self._lock:
-            number = start_next(self._journal, self._proposals, owner, most, repeats)
+            number = start_next(self._journal, self._proposals, owner, most, repeats, turns)
             if number is None:
                 return None
             self._begun[number] = time.monotonic()

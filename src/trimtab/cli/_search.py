@@ -1,0 +1,124 @@
+"""The search of `trimtab run`: what is evaluated, checked before anything runs, and the study after its trials."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from trimtab.cli._output import clean, note
+from trimtab.errors import InputError
+
+if TYPE_CHECKING:
+    from trimtab.cli._settings import Settings
+    from trimtab.study import Study
+
+__all__ = ["search"]
+
+
+def search(settings: Settings) -> tuple[Study, bool]:
+    """The study after its trials, and whether it was interrupted."""
+    from trimtab.samplers import resolve
+    from trimtab.study import Study, evaluated, maximize, minimize
+
+    objective, executor = _objective(settings)
+    ends = (settings.n_trials, settings.timeout, settings.patience, settings.target, settings.max_regret)
+    if all(end is None for end in ends) and settings.sampler != "grid":
+        raise InputError(
+            "Nothing would end this study. Set n_trials, timeout, patience, target or max_regret in [study], "
+            "or give --trials."
+        )
+    sampler = resolve(settings.sampler)
+    study = Study(
+        settings.space,
+        direction=settings.direction,
+        objectives=settings.objectives,
+        outcome_constraints=settings.outcome_constraints,
+        sampler=sampler,
+        storage=settings.storage,
+        name=settings.name,
+        seed=settings.seed,
+    )
+    missing = [path for path in settings.warm_start if "://" not in path and not os.path.exists(path)]
+    if missing and not len(study):  # a study that has begun needs them no more
+        raise InputError(f"[study] warm_start: there is no file {missing[0]!r}. Name the file of an earlier study.")
+    if settings.command is not None:
+        objective = replace(objective, goals=study.goals)  # a stored study knows its own, if the file names none
+    _note_begin(study, settings, evaluated(study))
+    begin = maximize if settings.direction == "maximize" else minimize
+    try:
+        study = begin(  # the total of all processes that run this study at the same time
+            objective,
+            settings.space,
+            settings.n_trials,
+            objectives=settings.objectives,
+            outcome_constraints=settings.outcome_constraints,
+            sampler=sampler,
+            storage=study.storage,
+            name=study.name,
+            seed=study.seed,
+            timeout=settings.timeout,
+            workers=settings.workers,
+            executor=executor,
+            patience=settings.patience,
+            target=settings.target,
+            max_regret=settings.max_regret,
+            retries=settings.retries,
+            repeats=settings.repeats,
+            understand=settings.understand,
+            start=settings.start,
+            warm_start=list(settings.warm_start),
+        )
+    except KeyboardInterrupt:
+        return study, True
+    return study, False
+
+
+def _note_begin(study: Study, settings: Settings, done: int) -> None:
+    """Says on standard error that a study goes on, if it does."""
+    if done:
+        left = None if settings.n_trials is None else max(settings.n_trials - done, 0)
+        end = "" if left is None else f"; {left} to go" if left else "; nothing to do (--trials asks for more)"
+        note(f"Study {clean(repr(study.name))} in {clean(settings.storage)} goes on after {done} trials{end}.")
+
+
+def _objective(settings: Settings) -> tuple[Any, Any]:
+    """What is evaluated, checked before anything runs, and where (None: as the study decides)."""
+    if settings.command is not None:
+        from trimtab.cli._command import Command
+        from trimtab.cli._threads import Threads
+
+        _check_command(settings.command, settings)
+        return Command(settings.command, settings.value, settings.trial_timeout), Threads(settings.workers)
+    if settings.function is None:
+        raise InputError(
+            "There is nothing to run. Put the command after --, as in `trimtab run study.toml -- python "
+            "train.py --lr {lr}`, "
+            'or set command or function = "module:function" in [objective].'
+        )
+    from trimtab.cli._function import Function
+
+    objective = Function(settings.function, (os.getcwd(), settings.folder))
+    objective.load()
+    return objective, None
+
+
+def _check_command(command: Sequence[str], settings: Settings) -> None:
+    """InputError for an unknown placeholder or a missing program; a remark where hyperparameters do not appear."""
+    from trimtab.cli._template import check_template, placeholders
+
+    names = list(dict.fromkeys([*settings.space.parameters]))
+    used = check_template(command, names)
+    program = command[0]
+    if not placeholders(program) and shutil.which(program) is None:
+        raise InputError(
+            f"The program {program!r} of the command is not found, or is not executable. Check its spelling and PATH."
+        )
+    absent = [name for name in names if name not in used]
+    if used & set(names) and absent:
+        note(
+            f"Remark: the command does not use {', '.join(map(clean, absent))}; the program finds these in "
+            f"TRIMTAB_PARAMS only."
+        )
