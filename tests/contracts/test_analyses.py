@@ -9,6 +9,7 @@ from trimtab.testing import check_analysis
 
 ANALYSES = [
     sensitivity.sobol,
+    sensitivity.agreement,
     sensitivity.one_at_a_time,
     sensitivity.gradient,
     sensitivity.dgsm,

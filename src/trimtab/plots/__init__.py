@@ -3,6 +3,10 @@
 plotly is imported when the first figure is drawn.
 """
 
+from trimtab.plots._ablation import AblationData, ablation, ablation_data
+from trimtab.plots._agreement import AgreementData, agreement, agreement_data
+from trimtab.plots._effect_map import EffectMapData, MapPanel, effect_map, effect_map_data
+from trimtab.plots._effects import EffectPanel, EffectsData, effects, effects_data
 from trimtab.plots._failures import FailuresData, failures, failures_data
 from trimtab.plots._gradient import GradientData, gradient, gradient_data
 from trimtab.plots._history import HistoryData, history, history_data
@@ -11,19 +15,37 @@ from trimtab.plots._one_at_a_time import OneAtATimeData, Panel, one_at_a_time, o
 from trimtab.plots._parallel_coordinates import ParallelData, parallel_coordinates, parallel_coordinates_data
 from trimtab.plots._pareto import ParetoData, pareto, pareto_data
 from trimtab.plots._sensitivity import SensitivityData, sensitivity, sensitivity_data
+from trimtab.plots._shapley import ShapleyData, shapley, shapley_data
+from trimtab.plots._tolerance import ToleranceData, tolerance, tolerance_data
 from trimtab.plots._tornado import TornadoData, tornado, tornado_data
 
 __all__ = [
+    "AblationData",
+    "AgreementData",
+    "EffectMapData",
+    "EffectPanel",
+    "EffectsData",
     "FailuresData",
     "GradientData",
     "HistoryData",
     "InteractionsData",
+    "MapPanel",
     "OneAtATimeData",
     "Panel",
     "ParallelData",
     "ParetoData",
     "SensitivityData",
+    "ShapleyData",
+    "ToleranceData",
     "TornadoData",
+    "ablation",
+    "ablation_data",
+    "agreement",
+    "agreement_data",
+    "effect_map",
+    "effect_map_data",
+    "effects",
+    "effects_data",
     "failures",
     "failures_data",
     "gradient",
@@ -40,6 +62,10 @@ __all__ = [
     "pareto_data",
     "sensitivity",
     "sensitivity_data",
+    "shapley",
+    "shapley_data",
+    "tolerance",
+    "tolerance_data",
     "tornado",
     "tornado_data",
 ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trimtab.numerics import FloatArray
+from trimtab.numerics import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -37,6 +37,7 @@ __all__ = [
     "margins",
     "message",
     "number",
+    "points",
     "sequence_colour",
     "shorten",
     "small",
@@ -136,6 +137,14 @@ def number(value: float, digits: int = 4) -> str:
         mantissa, exponent = shown.split("e")
         shown = f"{mantissa}e{int(exponent)}"
     return shown.replace("-", "−")
+
+
+def points(
+    x: FloatArray | IntArray, y: FloatArray, name: str, marker: dict[str, Any], hover: str, **more: Any
+) -> dict[str, Any]:
+    """A trace of dots with a name in the legend. hover: plotly's template of what one says under the pointer."""
+    about = {"name": name, "marker": marker, "hovertemplate": f"{hover}<extra></extra>"}
+    return {"type": "scatter", "mode": "markers", "x": x, "y": y, **about, **more}
 
 
 def error_bar(middle: FloatArray, low: FloatArray, high: FloatArray, **more: Any) -> dict[str, Any]:

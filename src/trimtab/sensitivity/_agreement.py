@@ -1,0 +1,269 @@
+"""Whether one-at-a-time, gradient and global views tell the same story of each knob, and if not, why.
+
+    one at a time   variance of the objective along this knob alone, the others as in the best trial
+    gradient        variance along a straight line with the slope at the best trial: slope^2 / 12
+    main            variance that the knob moves on its own, the others averaged over the space
+    total           the same, alone and together with others
+
+All four are divided by the variance over the space, so that they can be compared; they are equal for a knob with a straight effect of its
+own. The views answer different questions, and where they differ the difference tells something: knobs work together, the objective has a
+step, or the place is special.
+
+A second flag, `ranges`: a part of the range, not the knob, causes the importance (see `_range_share`).
+
+Sources: Saltelli and Annoni 2010 (doi:10.1016/j.envsoft.2010.04.012) on what one-at-a-time views miss; Razavi and Gupta 2015
+(doi:10.1002/2014WR016527) on views that differ by the question they ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from trimtab.numerics import FloatArray
+from trimtab.numerics._threads import one_blas_thread
+from trimtab.sensitivity._curves import Curve, OneAtATime
+from trimtab.sensitivity._gradient import Gradient, gradient
+from trimtab.sensitivity._measure import held, whole
+from trimtab.sensitivity._one_at_a_time import one_at_a_time
+from trimtab.sensitivity._range_share import SameFunctions, important_ranges
+from trimtab.sensitivity._result import DEAD, MATTERS, TOO_LITTLE, Result
+from trimtab.sensitivity._sobol import Sensitivity, sobol
+from trimtab.sensitivity._surrogate import Prepared, prepare
+
+__all__ = ["VIEWS", "Agreement", "agreement"]
+
+VIEWS = ("one_at_a_time", "gradient", "main", "total")
+APART = 0.2  # of the variance: a difference between two views that is worth a word
+TOGETHER = 0.1  # of the variance: an interaction that is worth a word
+JUMP = 0.5  # of a curve's range, within JUMP_WIDTH of the knob's range: a cliff
+JUMP_WIDTH = 0.1
+STEEPER = 4.0  # a cliff is so many times as steep as the slope here
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement(Result):
+    """Four views of each knob side by side. Arrays are (d, 4), columns in the order of `views`; NaN where a view does not know the knob.
+
+    share, low, high   what the knob does in each view, as a share of the variance over the space, with its interval; the two local
+                       views may exceed 1 where the place is steeper than the space
+    rank               1 is the most influential knob of a view
+    reasons            a sentence a knob where the views differ, beginning with "interaction", "cliff", "noise" or "bad place"
+    ranges             a sentence a knob where a part of the range causes the importance
+    verdicts           those of the global view
+    """
+
+    parameters: tuple[str, ...]
+    views: tuple[str, ...]
+    share: FloatArray
+    low: FloatArray
+    high: FloatArray
+    rank: FloatArray
+    reasons: dict[str, str]
+    ranges: dict[str, str]
+    verdicts: dict[str, str]
+    at: Mapping[str, object]
+    scale: str
+    confidence: float
+    n_used: int
+    n_failed: int
+    notes: tuple[str, ...]
+
+    def columns(self) -> list[str]:
+        each = [f"{view}{end}" for view in self.views for end in ("", "_low", "_high", "_rank")]
+        return ["parameter", *each, "reason", "range", "verdict"]
+
+    def rows(self) -> list[dict[str, object]]:
+        rows: list[dict[str, object]] = []
+        for j, name in enumerate(self.parameters):
+            row: dict[str, object] = {"parameter": name}
+            for k, view in enumerate(self.views):
+                row |= {view: float(self.share[j, k]), f"{view}_low": float(self.low[j, k])}
+                row |= {f"{view}_high": float(self.high[j, k]), f"{view}_rank": _whole(self.rank[j, k])}
+            row |= {
+                "reason": self.reasons.get(name, ""),
+                "range": self.ranges.get(name, ""),
+                "verdict": self.verdicts[name],
+            }
+            rows.append(row)
+        return rows
+
+    def title(self) -> str:
+        differ = f"{len(self.reasons)} of {len(self.parameters)} knobs differ" if self.reasons else "no knob differs"
+        return (
+            f"Agreement of the views: shares of the variance and ranks, {differ}; scale {self.scale}, "
+            f"{100 * self.confidence:g} % intervals, {self.n_used} trials used"
+        )
+
+    def shown(self) -> list[dict[str, str]]:
+        return [
+            {
+                "parameter": name,
+                **{view.replace("_", " "): self._cell(j, k) for k, view in enumerate(self.views)},
+                "flags": "; ".join(filter(None, (self.reasons.get(name, ""), self.ranges.get(name, "")))) or "-",
+            }
+            for j, name in enumerate(self.parameters)
+        ]
+
+    def _cell(self, j: int, k: int) -> str:
+        return f"{100 * self.share[j, k]:.0f} % (#{self.rank[j, k]:.0f})" if np.isfinite(self.share[j, k]) else "-"
+
+
+def agreement(
+    source: object, *, at: Mapping[str, object] | None = None, scale: str = "auto", confidence: float = 0.9
+) -> Agreement:
+    """One-at-a-time, gradient and global views of each knob side by side, with a flag where they differ, and the likely reason.
+
+    source      a Study or a TrialTable; failed and pruned trials are left out
+    at          a configuration for the two local views; by default the best trial's
+    scale       of the objective: "auto", "raw", "log" or "rank"
+    confidence  of the intervals
+
+    interaction  the total share is far above the main share: what the knob does depends on others, so no view of it alone is enough
+    cliff        the slope here is small, but the objective jumps somewhere along the knob
+    bad place    flat here (as at the bottom of a valley), but the knob matters over the space
+    noise        the estimates differ, but their intervals meet: more trials or repeats would tell
+
+    Use it before trusting a single view; it says nothing that the views do not. Unordered choices have no slope. Where few trials lie all
+    views rest on the same surrogate and may agree on the same error.
+    """
+    p = prepare(source, scale)
+    shares = sobol(source, scale=scale, confidence=confidence)
+    local = one_at_a_time(source, at=at, scale=scale, confidence=confidence)
+    slopes = gradient(source, at=at, scale=scale, confidence=confidence)
+    with one_blas_thread():
+        share, low, high = _views(p, local, slopes, shares)
+    reasons: dict[str, str] = {}
+    ranges: dict[str, str] = {}
+    if p.explained:
+        curves = {curve.name: curve for curve in local.curves}
+        for j, name in enumerate(p.names):
+            reason = _reason(shares, j, (share[j], low[j], high[j]), curves.get(name), slopes)
+            if reason:
+                reasons[name] = reason
+        with one_blas_thread():
+            ranges = important_ranges(p, shares)
+    return Agreement(
+        parameters=p.names, views=VIEWS, share=share, low=low, high=high, rank=_ranks(share), reasons=reasons, ranges=ranges,
+        verdicts=_verdicts(shares, reasons, ranges), at=local.at, scale=shares.scale, confidence=confidence, n_used=p.n,
+        n_failed=p.n_failed, notes=_notes(p),
+    )  # fmt: skip
+
+
+def _whole(rank: float) -> int | None:
+    return int(rank) if np.isfinite(rank) else None
+
+
+def _views(
+    p: Prepared, local: OneAtATime, slopes: Gradient, shares: Sensitivity
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Shares of the variance over the space with intervals, each (d, 4)."""
+    found = np.full((3, p.space.d, len(VIEWS)), np.nan)
+    if p.explained:
+        place = {name: j for j, name in enumerate(p.names)}
+        variance = float(np.mean([of.variance.mean() for of in SameFunctions(p).draws(held(whole(p.space), p.x))]))
+        rows = [place[name] for name in local.parameters]
+        along = np.array([_variance(p, curve, place[curve.name]) for curve in local.curves])
+        effects = np.array([local.effect, local.effect_low, local.effect_high])
+        ratio = np.divide(effects, local.effect, out=np.ones_like(effects), where=local.effect > 0.0)
+        found[:, rows, 0] = along / p.scale.width**2 / variance * ratio**2
+        rows = [place[name] for name in slopes.parameters]
+        ends = np.abs([slopes.slope_low, slopes.slope_high])
+        nearest = np.where(np.sign(slopes.slope_low) == np.sign(slopes.slope_high), ends.min(axis=0), 0.0)
+        found[:, rows, 1] = np.square([slopes.slope, nearest, ends.max(axis=0)]) / 12.0 / p.scale.width**2 / variance
+    found[:, :, 2] = [shares.main, shares.main_low, shares.main_high]
+    found[:, :, 3] = [shares.total, shares.total_low, shares.total_high]
+    found[1:, np.isnan(found[0])] = np.nan
+    return found[0], found[1], found[2]
+
+
+def _variance(p: Prepared, curve: Curve, j: int) -> float:
+    """Of a curve, over the declared distribution of its knob."""
+    nodes, weights = whole(p.space).rule(j, len(curve.u))
+    effect = np.interp(nodes, curve.u, curve.effect)
+    return float(weights @ effect**2 - (weights @ effect) ** 2)
+
+
+def _ranks(share: FloatArray) -> FloatArray:
+    """1 is the largest of each column; equal ones share the better rank; NaN stays NaN."""
+    above = share[:, None, :] < share[None, :, :]
+    return np.where(np.isnan(share), np.nan, 1.0 + above.sum(axis=1))
+
+
+def _reason(
+    shares: Sensitivity, j: int, seen: tuple[FloatArray, FloatArray, FloatArray], curve: Curve | None, slopes: Gradient
+) -> str:
+    """Why the views of knob j differ; empty if they do not, or if it cannot be told from a dead knob."""
+    share, low, high = seen
+    if not shares.verdicts[shares.parameters[j]].startswith(MATTERS):
+        return ""
+    together = shares.total[j] - shares.main[j]
+    if together >= TOGETHER and shares.total_low[j] > shares.main_high[j]:
+        return (
+            f"interaction: it moves {_percent(shares.main[j])} of the variance on its own, "
+            f"{_percent(shares.total[j])} with others{_partner(shares, j)}"
+        )
+    slope = dict(zip(slopes.parameters, slopes.slope, strict=True)).get(shares.parameters[j], np.nan)
+    cliff = "" if curve is None else _cliff(curve, abs(slope))
+    if cliff:
+        return f"cliff: the slope here does not show that the objective jumps {cliff}"
+    known = np.isfinite(share)
+    if known.sum() < 2 or np.ptp(share[known]) < APART:
+        return ""
+    if bool(low[known].max() <= high[known].min()):
+        return "noise: the views differ, but their intervals meet"
+    if np.isfinite(share[1]) and share[1] < share[3] - APART / 2:
+        return f"bad place: flat here, but it moves {_percent(share[3])} of the variance over the space"
+    if together >= TOGETHER:
+        return f"interaction: {_percent(together)} of the variance are moved together with others{_partner(shares, j)}"
+    here = np.nanmax(share[:2])
+    return f"bad place: it does {'more' if here > share[3] else 'less'} here than over the space"
+
+
+def _partner(shares: Sensitivity, j: int) -> str:
+    """The knob with which it shares most."""
+    name, pairs = shares.parameters[j], shares.interactions
+    for first, second, share in zip(pairs.first, pairs.second, pairs.share, strict=True):
+        if name in (first, second) and share >= TOGETHER / 2:
+            return f", most with {second if name == first else first} ({_percent(share)})"
+    return ""
+
+
+def _cliff(curve: Curve, slope: float) -> str:
+    """Where most of the curve's range is passed within a tenth of the knob's, much steeper than here; empty if nowhere."""
+    if curve.kind != "continuous" or np.ptp(curve.effect) * JUMP < STEEPER * JUMP_WIDTH * slope:
+        return ""
+    whole_range = float(np.ptp(curve.effect))
+    for i, u in enumerate(curve.u):
+        within = (curve.u >= u - 1e-9) & (curve.u <= u + JUMP_WIDTH + 1e-9)
+        if whole_range > 0.0 and np.ptp(curve.effect[within]) >= JUMP * whole_range:
+            last = int(np.flatnonzero(within)[-1])
+            return f"between {curve.labels[i]} and {curve.labels[last]}"
+    return ""
+
+
+def _verdicts(shares: Sensitivity, reasons: Mapping[str, str], ranges: Mapping[str, str]) -> dict[str, str]:
+    """Those of the global view, with what is to be added."""
+    verdicts = {}
+    for name, verdict in shares.verdicts.items():
+        more = [text for text in (reasons.get(name), ranges.get(name)) if text]
+        verdicts[name] = "; ".join([verdict, *more]) if verdict.startswith(MATTERS) else verdict
+    assert all(v.startswith((MATTERS, DEAD, TOO_LITTLE)) for v in verdicts.values())
+    return verdicts
+
+
+def _notes(p: Prepared) -> tuple[str, ...]:
+    notes = [
+        *p.notes,
+        "Every view is given as the share of the variance that the objective would have over the space if the knob did there what it does "
+        "in that view.",
+    ]
+    if p.space.constrained:
+        notes.append("Constraints are not applied here.")
+    return tuple(notes)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
