@@ -58,7 +58,8 @@ def reference() -> str:
 def _entry(name: str, member: object) -> str:
     lines = [f"### `{name}{_signature(member)}`\n\n{_text(member)}\n"]
     if inspect.isclass(member) and not issubclass(member, Exception):
-        for key, value in sorted(vars(member).items()):
+        own = [vars(c) for c in member.__mro__[::-1] if c.__module__.startswith("trimtab.")]  # inherited ones too
+        for key, value in sorted({key: value for names in own for key, value in names.items()}.items()):
             if key.startswith("_") or (issubclass(member, Parameter) and key not in USED):
                 continue
             if isinstance(value, property):
