@@ -21,6 +21,7 @@ class Tool:
 
 TOOLS: dict[str, Tool] = {
     **{f"trimtab-{s}": Tool("trimtab_", ("--sampler", s)) for s in ("gp", "tpe", "auto", "random", "cmaes", "sobol")},
+    **{f"trimtab-{s}-understand": Tool("trimtab_", ("--sampler", s, "--understand", "0.2")) for s in ("gp", "tpe")},
     "random": Tool("random_"),
     "optuna-tpe": Tool("optuna_", ("--sampler", "tpe"), "optuna"),
     "optuna-gp": Tool("optuna_", ("--sampler", "gp"), "optuna"),
