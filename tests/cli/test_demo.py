@@ -47,7 +47,7 @@ def test_it_tunes_compares_explains_and_reports(here):
     assert f"Best of 4 trials: number {best.number}, cross-validation error {100 * best.value:.2f} %" in result.stdout
     assert "MLPClassifier(" in result.stdout
     assert "scikit-learn's default" in result.stdout
-    assert "too little data" in result.stdout
+    assert "Too little data" in result.stdout
     assert "Warning" not in result.output
     assert (here / "trimtab-report.html").stat().st_size > 10_000
 

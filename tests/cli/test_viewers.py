@@ -1,6 +1,8 @@
-"""`show`, `best`, `sensitivity`, `report`: what they say of a stored study, for people and for programs."""
+"""`show`, `best`, `sensitivity`, `advice`, `report`: what they say of a stored study, for people and for programs."""
 
+import inspect
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -9,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import trimtab as tt
-from trimtab.cli import _output, main
+from trimtab.cli import _output, _sensitivity, main
 from trimtab.cli._output import clean, plain, seconds
 from trimtab.cli._view import failures
 from trimtab.records import Trial
@@ -179,14 +181,143 @@ def test_several_studies_are_listed_and_need_a_name(two_studies):
     assert json.loads(trimtab("best", two_studies, "--name", "two", "--json").stdout)["n_trials"] == 4
 
 
-@pytest.mark.parametrize("kind", ["global", "gradient", "one-at-a-time"])
+KINDS = list(_sensitivity._KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_sensitivity_answers_each_kind_of_question(file, kind):
-    out = trimtab("sensitivity", file, "--kind", kind).stdout
+    shown = trimtab("sensitivity", file, "--kind", kind)
     document = json.loads(trimtab("sensitivity", file, "--kind", kind, "--json").stdout)
 
-    assert "verdict" in out
+    assert shown.exit_code == 0, shown.output
     assert "x" in {row["parameter"] for row in document["rows"]}
-    assert all(word not in out for word in ("nan", "NaN"))
+    assert document["kind"] == kind
+    assert all(word not in shown.stdout for word in ("nan", "NaN", "None", "numpy"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_trials_are_too_little_for_each_kind_in_one_sentence(two_trials, kind):
+    out = trimtab("sensitivity", two_trials, "--kind", kind).stdout
+
+    assert out.count("oo little data: 2 finished trials, at least 8 are needed") <= 1
+    assert "nan" not in out
+    assert len(out.splitlines()) <= 3
+
+
+@pytest.fixture
+def two_trials(tmp_path):
+    path = tmp_path / "few.db"
+    study = tt.Study({"x": tt.Float(0, 1), "n": tt.Int(1, 9)}, sampler="random", seed=0, storage=path)
+    for value in (0.1, 0.2):
+        study.tell(study.ask(), value)
+    study.close()
+    return str(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_help_says_which_question_each_kind_answers(kind):
+    out = trimtab("sensitivity", "--help", terminal_width=80).stdout
+
+    assert re.search(rf"^  {kind} +[A-Z]", out, re.M)
+    assert _sensitivity._KINDS[kind].question.split()[0] in out
+
+
+def test_the_table_of_kinds_names_functions_with_the_options_they_take():
+    for kind in _sensitivity._KINDS.values():
+        taken = inspect.signature(getattr(tt.sensitivity, kind.function)).parameters
+        assert set(kind.options) <= set(taken), kind.function
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "value", "others"),
+    [
+        ("shapley", "scope", "good", "these have it: global, failures"),
+        ("failures", "scale", "log", "these have it: global, robustness"),
+        ("ped-anova", "scale", "log", "these have it: global, robustness"),
+        ("global", "game", "ablation", "these have it: shapley"),
+        ("effects", "epsilon", "0.1", "these have it: robustness, one-at-a-time"),
+    ],
+)
+def test_an_option_that_a_kind_does_not_understand_is_refused(file, kind, option, value, others):
+    result = trimtab("sensitivity", file, "--kind", kind, f"--{option}", value)
+
+    assert result.exit_code == 2
+    assert f"--kind {kind} has no --{option}. Leave it out; {others}" in result.stderr
+
+
+def test_an_option_at_its_default_is_refused_too_if_it_was_given(file):
+    assert trimtab("sensitivity", file, "--kind", "effects", "--scope", "space").exit_code == 2
+
+
+def test_options_reach_the_analysis(file):
+    game = json.loads(trimtab("sensitivity", file, "--kind", "shapley", "--game", "tunability", "--json").stdout)
+    tolerated = json.loads(trimtab("sensitivity", file, "--kind", "robustness", "--epsilon", "0.25", "--json").stdout)
+    safest = json.loads(trimtab("sensitivity", file, "--kind", "failures", "--scope", "good", "--json").stdout)
+
+    assert game["result"]["game"] == "tunability"
+    assert tolerated["result"]["epsilon"] == 0.25
+    assert safest["result"]["scope"] == "good"
+
+
+def test_robustness_shows_configurations_and_switches(file):
+    out = trimtab("sensitivity", file, "--kind", "robustness").stdout
+
+    assert "Configurations: predicted objective there" in out
+    assert "Switches: loss of another choice" in out
+    assert "worst in the box" in out
+    assert "mode=a" in out
+
+
+def test_failures_say_so_in_the_title_and_without_any_they_are_refused(file, two_trials):
+    assert "the variance of the probability of failure" in trimtab("sensitivity", file, "--kind", "failures").stdout
+    result = trimtab("sensitivity", two_trials, "--kind", "failures")
+    assert result.exit_code == 2
+    assert "None of the 2 trials failed" in result.stderr
+
+
+def test_advice_is_that_of_the_study(file):
+    document = json.loads(trimtab("advice", file, "--epsilon", "0.1", "--confidence", "0.9", "--json").stdout)
+    expected = tt.Study.load(file).advice(epsilon=0.1, confidence=0.9)
+
+    assert [row["advice"] for row in document["rows"]] == [piece.advice for piece in expected.pieces]
+    assert document["result"]["epsilon"] == 0.1
+    assert document["result"]["confidence"] == 0.9
+
+
+def test_advice_is_numbered_with_its_evidence(file):
+    out = trimtab("advice", file).stdout
+    pieces = tt.Study.load(file).advice().pieces
+
+    assert pieces
+    for number, piece in enumerate(pieces, start=1):
+        assert f"{number}. {piece.advice}" in out
+        assert piece.evidence in out
+    assert "nan" not in out
+    assert "= >" not in out
+
+
+def test_advice_with_two_trials_is_to_run_more(two_trials):
+    out = trimtab("advice", two_trials).stdout
+
+    assert "1. Run more trials: there is too little to go by." in out
+    assert "2 finished trials, at least 8 are needed" in out
+
+
+@pytest.mark.parametrize("command", ["sensitivity", "advice"])
+def test_of_several_objectives_one_must_be_named(with_limits, command):
+    nameless = trimtab(command, with_limits, "--name", "front")
+
+    assert nameless.exit_code == 2
+    assert "The study has 2 objectives. Say which: --objective error." in nameless.stderr
+    assert trimtab(command, with_limits, "--name", "front", "--objective", "speed").exit_code == 0
+
+
+@pytest.mark.parametrize(("option", "value"), [("--epsilon", "-1"), ("--confidence", "2")])
+def test_advice_with_an_impossible_option_says_what_was_expected(file, option, value):
+    result = trimtab("advice", file, option, value)
+
+    assert result.exit_code == 2
+    assert "must" in result.stderr
 
 
 def test_sensitivity_is_that_of_the_study(file):
@@ -206,7 +337,7 @@ def test_report_is_written_beside_the_study(file, tmp_path):
     assert str(target) in result.stdout
 
 
-@pytest.mark.parametrize("command", ["show", "best", "sensitivity", "report"])
+@pytest.mark.parametrize("command", ["show", "best", "sensitivity", "advice", "report"])
 def test_files_that_are_no_studies(command, tmp_path):
     (tmp_path / "text.db").write_text("this is no database, but quite long a text " * 50)
     sqlite3.connect(tmp_path / "other.db").execute("CREATE TABLE t (x)").connection.close()

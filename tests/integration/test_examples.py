@@ -78,6 +78,17 @@ def test_bayesian_search(tmp_path):
     assert "Gradient:" in output
 
 
+def test_understand_network(tmp_path):
+    output = run("understand_network.py", tmp_path)
+
+    assert "40 trials, 40 finished" in output
+    assert 1 <= number(r"(\d+) of 40 trials (?:was|were) spent on the sensitivities", output) <= 8
+    assert judged(output) == {"hidden_layer_sizes", "activation", "learning_rate_init", "alpha", "batch_size"}
+    assert re.search(r"learning_rate_init .* matters", output)
+    for title in ("Sensitivity:", "Robustness of the best configuration", "Advice:"):
+        assert output.count(title) == 1
+
+
 def test_ask_and_tell(tmp_path):
     output = run("ask_and_tell.py", tmp_path)
 

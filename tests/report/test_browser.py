@@ -118,3 +118,26 @@ def test_folded_tracebacks_open(opened, tmp_path):
     assert not page.is_visible("#failures details pre")
     page.click("#failures summary")
     assert page.is_visible("#failures details pre")
+
+
+def test_folded_figures_fill_their_place_when_opened(opened, tmp_path):
+    page, said = opened(write_report(mixed(), tmp_path / "report.html"))
+    page.click("#one-at-a-time summary")
+    page.wait_for_timeout(500)
+
+    plot = "#one-at-a-time details .plot"
+    drawn = page.evaluate(f"document.querySelector('{plot} svg.main-svg').getBoundingClientRect().width")
+    assert drawn == pytest.approx(page.evaluate(f"document.querySelector('{plot}').clientWidth"), abs=2)
+    assert drawn > 700
+    assert said == []
+
+
+@pytest.mark.parametrize("width", [1200, 400])
+def test_no_value_of_a_table_covers_the_name_of_its_column(opened, tmp_path, width):
+    page, _ = opened(write_report(mixed(60), tmp_path / "report.html"), width)
+    page.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
+
+    wide = page.evaluate(
+        "[...document.querySelectorAll('td')].filter(c => c.scrollWidth > c.clientWidth + 1).map(c => c.textContent)"
+    )
+    assert wide == []

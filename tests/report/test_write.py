@@ -7,6 +7,8 @@ import json
 import os
 import re
 import stat
+from dataclasses import replace
+from datetime import datetime
 from html.parser import HTMLParser
 
 import numpy as np
@@ -14,7 +16,7 @@ import pytest
 
 import trimtab as tt
 from trimtab.errors import InputError, StorageError
-from trimtab.report import as_python, report_html, write_report
+from trimtab.report import _facts, as_python, report_html, write_report
 
 HOSTILE = '</script><script>window.pwned = 1</script><img src=x onerror="window.pwned = 2">'
 
@@ -94,6 +96,8 @@ def test_a_report_holds_every_section_and_the_facts(tmp_path):
         "One knob at a time",
     ):
         assert words in page.text
+    for words in ("What to do next", "Good values", "how exactly must the best be set", "Do other views agree"):
+        assert words in page.text
     for words in ("Gradient", "parallel coordinates", "Failures", "How it was made", "lower is better"):
         assert words in page.text
     assert f"{made.best.value:.6g}" in page.text
@@ -155,6 +159,176 @@ def test_few_trials_say_so_in_words(n):
     assert "oo little data" in page.text
     assert ("No trial has finished yet" in page.text) == (n == 0)
     assert "nan" not in page.text
+
+
+def section(html: str, name: str) -> str:
+    """HTML of one section."""
+    return html[html.index(f'<section id="{name}">') :].partition("</section>")[0]
+
+
+@pytest.fixture(scope="module")
+def written():
+    made = mixed(60)
+    return made, report_html(made)
+
+
+def test_what_to_do_next_is_the_advice_of_the_study(written):
+    made, html = written
+    part = Page(section(html, "next")).text
+    pieces = made.advice().pieces
+
+    assert pieces
+    for piece in pieces:
+        assert piece.advice in part
+        assert f"Evidence: {piece.evidence}." in part
+    assert f"Next: {pieces[0].advice}" in Page(html).text
+    assert "How this was found" in part
+
+
+def test_no_advice_says_so(written, monkeypatch):
+    made, _ = written
+    nothing = replace(made.advice(), pieces=())
+    monkeypatch.setattr(_facts, "advice", lambda source: nothing)
+
+    html = report_html(made)
+
+    assert "Nothing is sure enough to be advised" in section(html, "next")
+    assert "Next:" not in html
+
+
+def test_robustness_shows_tolerances_cliffs_and_the_worst_case(written):
+    made, html = written
+    part = Page(section(html, "robustness")).text
+    found = tt.sensitivity.robustness(made)
+
+    assert "must be set most exactly" in part
+    assert "of the box the loss stays within" in part
+    assert "Seed noise of one evaluation" in part
+    assert "worst in the box" in part
+    assert found.places.shown()[found.places.what.index("worst in the box")]["objective"] in part
+    for i in range(len(found.cliffs.parameter)):
+        assert f"Cliff: {found.cliffs.parameter[i]}, {found.cliffs.said(i)}." in part
+    assert "What another choice would cost" in part
+
+
+def test_a_robust_best_stands_beside_the_best_with_its_price():
+    def valley(trial):  # a narrow hole beside a wide valley
+        return (trial["a"] - 0.3) ** 2 - 0.02 * np.exp(-(((trial["a"] - 0.62) / 0.02) ** 2)) + 0.05 * trial["b"]
+
+    made = study({"a": tt.Float(0, 1), "b": tt.Float(0, 1)}, 40, valley, name="hole")
+    found = tt.sensitivity.robustness(made)
+    part = Page(section(report_html(made), "robustness")).text
+
+    if "robust best" in found.places.what:
+        assert "Set exactly, the robust best" in part
+        assert "robust best" in part
+    else:
+        assert "No configuration is clearly more robust than the best one." in part
+
+
+def test_all_local_views_look_around_the_same_configuration(written):
+    made, _ = written
+    facts = _facts.facts_of(made, datetime(2026, 1, 1))
+
+    assert dict(facts.one_at_a_time.at) == dict(facts.robustness.best)
+    assert dict(facts.gradient.at) == dict(facts.robustness.best)
+    assert dict(facts.agreement.at) == dict(facts.robustness.best)
+
+
+def test_effects_have_a_picture_a_knob_and_the_strongest_pair_a_map(written):
+    made, html = written
+    effects, pairs = section(html, "effects"), section(html, "interactions")
+
+    assert effects.count('class="plot"') == len(tt.sensitivity.effects(made, pairs=0).curves)
+    assert pairs.count('class="plot"') == 2
+    assert "The strongest pair" in pairs
+    assert "Dark is good" in pairs
+
+
+def test_seed_noise_and_flags_stand_beside_the_shares(written):
+    made, html = written
+    part = Page(section(html, "sensitivity")).text
+    facts = _facts.facts_of(made, datetime(2026, 1, 1))
+
+    assert "Seed noise:" in part
+    for name, reason in facts.agreement.reasons.items():
+        assert f"{name}: {reason}" in part
+
+
+def test_every_figure_says_in_words_what_it_shows(written):
+    _, html = written
+    labels = [given["aria-label"] for _, given in Page(html).tags if given.get("class") == "plot"]
+
+    assert len(labels) >= 15
+    assert all(len(label) > 10 for label in labels)
+
+
+def test_a_remark_is_not_repeated_in_every_section(written):
+    _, html = written
+
+    assert Page(html).text.count("The objective is taken as it is (scale raw)") == 1
+
+
+@pytest.mark.parametrize("broken", ["advice", "agreement", "effects", "robustness", "sobol"])
+def test_an_analysis_that_cannot_answer_says_why_and_leaves_the_rest(monkeypatch, broken):
+    def fails(*_, **__):
+        raise np.linalg.LinAlgError("it is not positive definite <b>here</b>")
+
+    made = mixed(30)
+    monkeypatch.setattr(_facts, broken, fails)
+    html = report_html(made)
+    page = Page(html)
+
+    if broken != "agreement":  # which is a part of another section
+        assert "not positive definite <b>here</b>" in page.text
+    assert "<b>here</b>" not in html
+    assert "Traceback" not in page.text.replace("Traceback (most recent call last):\n  in objective", "")
+    assert f"{made.best.value:.6g}" in page.text
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [lambda t: 1.0, lambda t: 1e300 * t["a"], lambda t: np.nan if t["a"] < 0.3 else t["a"], lambda t: -t["a"]],
+    ids=["constant", "huge", "some not a number", "negative"],
+)
+def test_odd_objectives_leave_no_nan_on_the_page(objective):
+    def told(trial):
+        value = objective(trial)
+        if np.isnan(value):
+            raise ValueError("no number")
+        return value
+
+    space = {"a": tt.Float(0, 1), "b": tt.Int(1, 5), "c": tt.Categorical(["x", "y"])}
+    page = Page(report_html(study(space, 25, told, name="odd")))
+
+    assert not re.search(r"\b(nan|NaN|None|inf)\b", page.text)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [{"a": tt.Float(0, 1)}, {"c": tt.Categorical(["x", "y", "z"]), "d": tt.Categorical([1, 2])}],
+    ids=["one knob", "only choices"],
+)
+def test_small_spaces_have_a_report(space):
+    page = Page(
+        report_html(study(space, 20, lambda t: len(str(t)) + sum(map(hash, map(str, t.values()))) % 7, name="s"))
+    )
+
+    assert "What to do next" in page.text
+    assert not re.search(r"\b(nan|NaN)\b", page.text)
+
+
+def test_of_several_objectives_the_first_is_analysed():
+    space = {"a": tt.Float(0, 1), "b": tt.Float(0, 1)}
+    goals = {"objectives": {"error": "minimize", "speed": "maximize"}}
+    made = tt.Study(space, seed=0, name="two", sampler="random", **goals)
+    for _ in range(25):
+        trial = made.ask()
+        made.tell(trial, {"error": (trial["a"] - 0.4) ** 2, "speed": trial["b"]})
+    page = Page(report_html(made))
+
+    assert "must be set most exactly" in page.text
+    assert "What to do next" in page.text
 
 
 def test_a_study_in_which_all_trials_failed_shows_why():

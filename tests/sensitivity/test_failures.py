@@ -45,7 +45,7 @@ def test_failures_by_chance_are_not_blamed_on_a_knob():
     assert blamed <= 8
 
 
-@pytest.mark.parametrize(("y", "word"), [(0.0, "No"), (np.nan, "Each")])
+@pytest.mark.parametrize(("y", "word"), [(0.0, "None"), (np.nan, "Each")])
 def test_nothing_to_tell_apart_is_refused(y, word):
     x = np.random.default_rng(1).random((20, 3))
 

@@ -29,6 +29,7 @@ _COMMANDS = {  # in the order of a first day with trimtab; each in cli/_<name>.p
     "show": "How a study stands: trials, best, failures and their reasons.",
     "best": "The best configuration of a study, ready to use.",
     "sensitivity": "Which hyperparameters matter, and how sure that is.",
+    "advice": "What to do next: what to freeze, widen, shrink or repeat, or to stop.",
     "report": "Write a study as one HTML file that opens offline.",
 }
 
@@ -140,6 +141,7 @@ def main() -> None:
       trimtab run study.toml -- python train.py --lr {learning_rate}
       trimtab best study.db
       trimtab sensitivity study.db
+      trimtab advice study.db
       trimtab report study.db
 
     A study is kept in one SQLite file. Run the same command again and it goes on where it stopped.

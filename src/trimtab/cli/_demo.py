@@ -219,7 +219,8 @@ def _print_end(study: Study, total: int, options: Mapping[str, object], took: fl
     say("Go on with:")
     say(f"  trimtab demo --trials {total}{given}    thirty more trials")
     say(f"  trimtab show {file}{name}    all trials")
-    say(f"  trimtab sensitivity {file}{name} --kind one-at-a-time")
+    say(f"  trimtab advice {file}{name}    what to do next, with evidence")
+    say(f"  trimtab sensitivity {file}{name} --kind robustness")
     say("      how far each knob may move before the error grows")
     say("  trimtab run --help    the same for your own program")
 

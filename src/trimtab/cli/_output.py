@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _SHORT_NAME = 24  # characters; a hyperparameter's name up to this length is never broken
+_VERDICT = 16  # characters into which a verdict may be broken; with less room it stands below the table
 _PIPE_WIDTH = 10_000  # where nobody looks at a screen, nothing is wrapped or cut
 
 
@@ -145,19 +146,30 @@ def print_result(result: Result) -> None:
     where that is not enough, the verdicts themselves."""
     say_wrapped(clean(result.title()), bold=True)
     rows = result.shown()
+    if reason := _same_reason(rows):
+        say_wrapped(clean(f"{reason[:1].upper()}{reason[1:]}."), indent=2)
+        return
     columns = list(rows[0]) if rows else result.columns()
     below: list[str] = []
     if columns[-1] == "verdict" and not _fits(columns, rows):
+        names = [row["parameter"] for row in rows]
         verdicts = [row["verdict"].partition(": ") for row in rows]
-        below = [f"{row[columns[0]]}: {reason}" for row, (_, _, reason) in zip(rows, verdicts, strict=True) if reason]
-        short = [{**row, "verdict": word} for row, (word, _, _) in zip(rows, verdicts, strict=True)]
-        if not _fits(columns[:-1], rows):
-            below = [f"{row[columns[0]]} {row['verdict']}" for row in rows]
+        below = [f"{name}: {reason}" for name, (_, _, reason) in zip(names, verdicts, strict=True) if reason]
+        if not _fits(
+            columns, [{**row, "verdict": word[:_VERDICT]} for row, (word, _, _) in zip(rows, verdicts, strict=True)]
+        ):
+            below = [f"{name} {row['verdict']}" for name, row in zip(names, rows, strict=True)]
             columns = columns[:-1]
-        rows = short
+        rows = [{**row, "verdict": word} for row, (word, _, _) in zip(rows, verdicts, strict=True)]
     print_table(columns, [[row[name] for name in columns] for row in rows])
     for text in (*below, *result.remarks()):
         say_wrapped(clean(text), indent=2)
+
+
+def _same_reason(rows: Sequence[Mapping[str, str]]) -> str:
+    """The verdict of all rows, if there is too little data for any of them."""
+    verdicts = {list(row.values())[-1] for row in rows}
+    return verdicts.pop() if len(verdicts) == 1 and min(verdicts).startswith("too little data") else ""
 
 
 def _fits(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> bool:

@@ -21,8 +21,9 @@ __all__ = ["report"]
 def report(file: str, output: str | None, name: str | None, as_json: bool) -> None:
     """Write a study as one HTML file that opens offline in any browser.
 
-    It shows the course of the search, the best configuration or the Pareto front, which hyperparameters matter and how
-    sure that is, interactions, parallel coordinates, failures, and how it was made. An existing file is replaced.
+    It shows the best configuration or the Pareto front, what to do next, the course of the search, which hyperparameters
+    matter and how sure that is, interactions, good values of each, how exactly the best must be set and what a more robust
+    one costs, parallel coordinates, failures, and how it was made. An existing file is replaced.
 
     \b
     Examples:

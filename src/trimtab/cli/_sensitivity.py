@@ -3,30 +3,122 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import click
+from click.core import ParameterSource
 
-from trimtab.cli._output import print_json, print_result, say
-from trimtab.cli._view import json_option, name_option, open_study
+from trimtab.cli._output import print_json, print_result, print_table, say
+from trimtab.cli._view import analysed_table, json_option, name_option, objective_option, open_study
 from trimtab.errors import InputError
-
-if TYPE_CHECKING:
-    from trimtab.records import TrialTable
-    from trimtab.sensitivity import Result
 
 __all__ = ["sensitivity"]
 
 _PAIRS = 5  # interactions that are listed below the table
 
 
-@click.command()
+class _Kind(NamedTuple):
+    """A question. function: of trimtab.sensitivity; options: of this command that it understands; question: for --help."""
+
+    function: str
+    options: tuple[str, ...]
+    question: str
+
+
+_KINDS = {  # in the order of --help: what is asked first stands first
+    "global": _Kind(
+        "sobol", ("scale", "scope", "confidence"),
+        "What share of the differences does each one cause over the whole space, alone (main) and also with others (total)?",
+    ),
+    "robustness": _Kind(
+        "robustness", ("scale", "epsilon", "confidence"),
+        "How exactly must the best configuration be set, what is the worst nearby, and what would a more robust one cost?",
+    ),
+    "effects": _Kind(
+        "effects", ("scale", "confidence"),
+        "Where in its range is each one good, averaged over all others?",
+    ),
+    "one-at-a-time": _Kind(
+        "one_at_a_time", ("scale", "epsilon", "confidence"),
+        "From the best configuration: how far may each one move before the objective gets worse?",
+    ),
+    "gradient": _Kind(
+        "gradient", ("scale", "confidence"),
+        "Which way does the objective go as a numeric one grows, at the best configuration and on average?",
+    ),
+    "agreement": _Kind(
+        "agreement", ("scale", "confidence"),
+        "Do global, one-at-a-time and gradient tell the same of each one, and if not, why?",
+    ),
+    "ablation": _Kind(
+        "ablation", ("scale", "confidence"),
+        "Which changes lead from a middling start to the best configuration, and what does each gain?",
+    ),
+    "shapley": _Kind(
+        "shapley", ("game", "scale", "confidence"),
+        "What does each one earn, if what they do together is shared out evenly? --game says what is earned.",
+    ),
+    "fanova": _Kind(
+        "fanova", ("scale", "confidence"),
+        "As global, from a forest: for jumps, and for hundreds of trials or more.",
+    ),
+    "ped-anova": _Kind(
+        "ped_anova", ("confidence",),
+        "Which ones decide whether a trial is among the best 10 %?",
+    ),
+    "first-order": _Kind(
+        "rank_first_order", ("scale", "confidence"),
+        "What does each one cause alone, with no model assumed? For about 100 random trials or more.",
+    ),
+    "dgsm": _Kind(
+        "dgsm", ("scale", "confidence"),
+        "How much could each one cause at most, by its slopes? A small bound: it can be frozen.",
+    ),
+    "failures": _Kind(
+        "failures", ("scope", "confidence"),
+        "Which ones decide whether a trial fails? From about 20 failures on.",
+    ),
+}  # fmt: skip
+_COLUMN, _WIDTH = 15, 76  # of the questions in --help
+
+
+def _questions() -> str:
+    """The kinds and their questions, as a block that click does not wrap again."""
+    lines = []
+    for name, kind in _KINDS.items():
+        wrapped = click.wrap_text(kind.question, _WIDTH - _COLUMN).splitlines()
+        lines += [f"{name if k == 0 else '':<{_COLUMN}}{line}" for k, line in enumerate(wrapped)]
+    return "\n".join(lines)
+
+
+_HELP = f"""\
+Which hyperparameters matter, and how sure that is: computed from the trials of a study, without new ones.
+
+Each --kind answers one question:
+
+\b
+{_questions()}
+
+Each number has an interval, each hyperparameter a verdict with its reason: "matters", "cannot be told from a dead knob"
+(it may have no effect at all) or "too little data". What to do about it: trimtab advice.
+
+\b
+Examples:
+  trimtab sensitivity study.db
+  trimtab sensitivity study.db --kind robustness
+  trimtab sensitivity study.db --scope local --confidence 0.95 --json
+"""
+
+
+@click.command(help=_HELP)
 @click.argument("file", metavar="FILE")
 @click.option(
     "--kind",
     default="global",
     show_default=True,
-    type=click.Choice(["global", "gradient", "one-at-a-time", "failures"]),
+    type=click.Choice(list(_KINDS)),
+    metavar="KIND",
     help="Which question to ask; see above.",
 )
 @click.option(
@@ -41,7 +133,7 @@ _PAIRS = 5  # interactions that are listed below the table
     default="space",
     show_default=True,
     metavar="SCOPE",
-    help="global only: the whole space, good: what decides among good configurations, or local: around the best trial.",
+    help="global, failures: the whole space, good: what decides among good configurations, or local: around the best trial.",
 )
 @click.option(
     "--confidence",
@@ -52,77 +144,72 @@ _PAIRS = 5  # interactions that are listed below the table
     help="Of the intervals: 0.9 means that 9 of 10 hold the truth.",
 )
 @click.option(
-    "--objective",
-    metavar="OUTCOME",
-    help="Which objective, or limited outcome, of a study that has several.",
+    "--epsilon",
+    show_default="the seed noise",
+    type=float,
+    metavar="LOSS",
+    help="How much worse the objective may get, in its own units.",
 )
+@click.option(
+    "--game",
+    default="variance",
+    show_default=True,
+    type=click.Choice(["variance", "tunability", "ablation"]),
+    metavar="GAME",
+    help="shapley: variance of the objective, tunability (gain of tuning) or ablation (gain of the best configuration).",
+)
+@objective_option
 @name_option
 @json_option
 def sensitivity(
-    file: str,
-    kind: str,
-    scale: str,
-    scope: str,
-    confidence: float,
-    objective: str | None,
-    name: str | None,
-    as_json: bool,
+    file: str, kind: str, objective: str | None, name: str | None, as_json: bool, **options: str | float | None
 ) -> None:
-    """Which hyperparameters matter, and how sure that is: computed from the trials of a study, without new ones.
-
-    \b
-    --kind global         What share of the objective's variance does each
-                          one explain alone (main), and alone or together
-                          with others (total)? The first thing to ask.
-    --kind gradient       Which way does the objective go as a numeric one
-                          grows, at the best configuration and on average?
-    --kind one-at-a-time  From the best configuration: how far may each one
-                          move before the objective gets worse?
-    --kind failures       Which ones decide whether a trial fails?
-
-    Each number has an interval, each hyperparameter a verdict with its reason: "matters", "cannot be told from a dead
-    knob" (it may have no effect at all) or "too little data".
-
-    \b
-    Examples:
-      trimtab sensitivity study.db
-      trimtab sensitivity study.db --kind one-at-a-time
-      trimtab sensitivity study.db --scope local --confidence 0.95 --json
-    """
-    if kind != "global" and scope != "space":
-        raise InputError(f"--scope {scope} is for --kind global only. Leave it out with --kind {kind}.")
+    source = click.get_current_context().get_parameter_source
+    given = {option: value for option, value in options.items() if source(option) is not ParameterSource.DEFAULT}
+    _check(kind, given)
     study = open_study(file, name)
-    goals = study.goals
-    if objective is None and goals.m > 1:
-        raise InputError(f"The study has {goals.m} objectives. Say which: --objective {goals.objectives[0]}.")
-    table = study.table if objective is None else study.table.of_outcome(objective)
-    result = _analysis(table, kind, scale, scope, confidence)
+    table = analysed_table(study, objective)
+    from trimtab import sensitivity as analyses
+
+    result = getattr(analyses, _KINDS[kind].function)(table, **given)
     if as_json:
         print_json({"study": study.name, "kind": kind, "rows": result.rows(), "result": result.to_dict()})
         return
     print_result(result)
-    pairs: Any = getattr(result, "interactions", None)
-    if pairs is not None and any(math.isfinite(row["share"]) for row in pairs.rows()):
-        _print_pairs(pairs)
+    for part in ("switches", "places"):
+        _print_part(result, part)
+    _print_pairs(result)
 
 
-def _analysis(table: TrialTable, kind: str, scale: str, scope: str, confidence: float) -> Result:
-    from trimtab import sensitivity as analyses
-
-    if kind == "gradient":
-        return analyses.gradient(table, scale=scale, confidence=confidence)
-    if kind == "failures":
-        return analyses.failures(table, confidence=confidence)
-    if kind == "one-at-a-time":
-        return analyses.one_at_a_time(table, scale=scale, confidence=confidence)
-    return analyses.sobol(table, scale=scale, scope=scope, confidence=confidence)
+def _check(kind: str, given: Mapping[str, object]) -> None:
+    """InputError for an option that this kind does not understand."""
+    for option in given:
+        if option not in _KINDS[kind].options:
+            others = ", ".join(name for name, other in _KINDS.items() if option in other.options)
+            raise InputError(f"--kind {kind} has no --{option}. Leave it out; these have it: {others}.")
 
 
-def _print_pairs(pairs: Any) -> None:
-    from trimtab.cli._output import print_table
+def _print_part(result: Any, part: str) -> None:
+    """A further table of a robustness result."""
+    found = getattr(result, part, None)
+    if found is not None and found.rows():
+        say()
+        print_result(found)
 
-    rows = [list(row.values()) for row in pairs.shown()]
+
+def _print_pairs(result: Any) -> None:
+    """The largest interactions, where the analysis tells any."""
+    pairs = getattr(result, "interactions", None)
+    if pairs is None:
+        return
+    told = [row for row, raw in zip(pairs.shown(), pairs.rows(), strict=True) if _told(raw)]
+    if not told:
+        return
     say()
-    print_table(pairs.columns()[:3], rows[:_PAIRS], title=pairs.title())
-    if len(rows) > _PAIRS:
-        say(f"  The largest {_PAIRS} of {len(rows)} pairs; --json has them all.")
+    print_table(list(told[0]), [list(row.values()) for row in told[:_PAIRS]], title=pairs.title())
+    if len(told) > _PAIRS:
+        say(f"  The largest {_PAIRS} of {len(told)} pairs; --json has them all.")
+
+
+def _told(row: Mapping[str, object]) -> bool:
+    return all(not isinstance(value, float) or math.isfinite(value) for value in row.values())

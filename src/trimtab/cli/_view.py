@@ -16,17 +16,19 @@ from trimtab.cli._output import clean, print_table, say
 from trimtab.errors import InputError
 
 if TYPE_CHECKING:
-    from trimtab.records import Trial
+    from trimtab.records import Trial, TrialTable
     from trimtab.storage import Storage
     from trimtab.study import Study
 
 __all__ = [
     "Failure",
+    "analysed_table",
     "failures",
     "goals_text",
     "interrupted_text",
     "json_option",
     "name_option",
+    "objective_option",
     "open_file",
     "open_study",
     "print_failures",
@@ -37,6 +39,9 @@ __all__ = [
 
 name_option = click.option(
     "--name", metavar="STUDY", help="Which study, if the file holds several. `trimtab show FILE` lists them."
+)
+objective_option = click.option(
+    "--objective", metavar="OUTCOME", help="Which objective, or limited outcome, of a study that has several."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for programs.")
 
@@ -69,6 +74,14 @@ def open_study(path: str, name: str | None) -> Study:
     if name is not None and name not in names:
         raise InputError(f"{path} holds no study named {name!r}. It holds: {shown}.")
     return Study.load(storage, name)
+
+
+def analysed_table(study: Study, objective: str | None) -> TrialTable:
+    """The trials with the one outcome that an analysis looks at. InputError where `objective` does not decide."""
+    goals = study.goals
+    if objective is None and goals.m > 1:
+        raise InputError(f"The study has {goals.m} objectives. Say which: --objective {goals.objectives[0]}.")
+    return study.table if objective is None else study.table.of_outcome(objective)
 
 
 def _nearby(folder: Path) -> str:

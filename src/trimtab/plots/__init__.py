@@ -1,5 +1,7 @@
 """Figures. `<name>(study)` draws, `<name>_data(study)` gives its numbers; a ready analysis serves as well.
 
+Not for `failures`, `history`, `pareto` and `parallel_coordinates`, which show trials.
+
 plotly is imported when the first figure is drawn.
 """
 

@@ -82,6 +82,7 @@ def agreement(source: object, *, most: int = 12) -> Figure:
         "yaxis": {"range": [k + 0.5, 0.5], "dtick": 1, "title": {"text": "rank"}, "showgrid": False, "zeroline": False},
         "annotations": [e for e in ends if e],
         "showlegend": False,
+        "meta": {"wide": 620},  # names stand on both sides
     }
     return figure(traces, _title(data, flagged), height=34 * k + 60, top=44, layout=layout)
 

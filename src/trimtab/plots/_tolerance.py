@@ -140,6 +140,7 @@ def tolerance(source: object, *, most: int = 30) -> Figure:
         "margin": {"l": margins([*names, *[shorten(t, 40) for t in data.tolerance[:k]]], 260)},
         "annotations": _ends(data, rows),
         "hovermode": "closest",
+        "meta": {"wide": 560},
     }
     return figure(traces, _title(data), height=48 * k + 90, top=46, layout=layout)
 

@@ -17,7 +17,22 @@ import numpy as np
 from trimtab._version import __version__
 from trimtab.errors import TrimtabError
 from trimtab.records import STATES, Created, Event, Finished, Trial, TrialTable
-from trimtab.sensitivity import Gradient, OneAtATime, Sensitivity, gradient, one_at_a_time, sobol
+from trimtab.sensitivity import (
+    Advice,
+    Agreement,
+    Effects,
+    Gradient,
+    OneAtATime,
+    Robustness,
+    Sensitivity,
+    advice,
+    agreement,
+    effects,
+    gradient,
+    one_at_a_time,
+    robustness,
+    sobol,
+)
 from trimtab.space import Categorical, Constant, Distribution, Float, Int, Parameter, Space
 
 __all__ = ["Facts", "FailureGroup", "Missing", "Reported", "Store", "facts_of", "failure_groups"]
@@ -100,7 +115,7 @@ class Facts:
     """Everything that the page shows. counts: trials by state; made: (what, value) rows of how the study was made.
 
     best: of one objective, keeping every limit. front: of several objectives. analysed: the table of the one objective
-    that the analyses look at.
+    that the analyses look at. one_at_a_time, gradient and agreement look around the same configuration as robustness.
     """
 
     name: str
@@ -109,9 +124,13 @@ class Facts:
     best: Trial | None
     counts: dict[str, int]
     failures: tuple[FailureGroup, ...]
+    advice: Advice | Missing
     sensitivity: Sensitivity | Missing
+    effects: Effects | Missing
+    robustness: Robustness | Missing
     one_at_a_time: OneAtATime | Missing
     gradient: Gradient | Missing
+    agreement: Agreement | Missing
     evaluation_seconds: float
     wall_seconds: float
     made: tuple[tuple[str, str], ...]
@@ -131,25 +150,30 @@ def facts_of(study: Reported, now: datetime) -> Facts:
     analysed = table.of_outcome(table.goals.objectives[0]) if several else table
     counts = {name: int(np.sum(table.state == code)) for code, name in enumerate(STATES)}
     seconds = table.seconds[np.isfinite(table.seconds)]
-    wall = _wall_seconds(study)
+    robust = _attempt(robustness, analysed)
+    here = robust.best if isinstance(robust, Robustness) and robust.local.curves else None
     return Facts(
-        study.name,
-        table.direction,
-        table,
-        best,
-        {name: count for name, count in counts.items() if count},
-        failure_groups(trials),
-        _attempt(sobol, analysed),
-        _attempt(one_at_a_time, analysed),
-        _attempt(gradient, analysed),
-        float(seconds.sum()) if len(seconds) else math.nan,
-        wall,
-        _made(study, now),
-        _space(study.space),
-        tuple(c.text for c in study.space.constraints),
-        analysed,
-        tuple(trials[row] for row in table.front) if several else (),
-        None if best is None else _recommended(study),
+        name=study.name,
+        direction=table.direction,
+        table=table,
+        best=best,
+        counts={name: count for name, count in counts.items() if count},
+        failures=failure_groups(trials),
+        sensitivity=_attempt(sobol, analysed),
+        advice=_attempt(advice, analysed),
+        effects=_attempt(effects, analysed, pairs=1),
+        robustness=robust,
+        one_at_a_time=robust.local if isinstance(robust, Robustness) else _attempt(one_at_a_time, analysed),
+        gradient=_attempt(gradient, analysed, at=here),
+        agreement=_attempt(agreement, analysed, at=here),
+        evaluation_seconds=float(seconds.sum()) if len(seconds) else math.nan,
+        wall_seconds=_wall_seconds(study),
+        made=_made(study, now),
+        space=_space(study.space),
+        constraints=tuple(c.text for c in study.space.constraints),
+        analysed=analysed,
+        front=tuple(trials[row] for row in table.front) if several else (),
+        recommended=None if best is None else _recommended(study),
     )
 
 
@@ -176,10 +200,10 @@ def _reason(trial: Trial) -> str:
     return last.strip()[:300] or "no reason was recorded"
 
 
-def _attempt(analysis: Callable[[object], T], table: TrialTable) -> T | Missing:
+def _attempt(analysis: Callable[..., T], table: TrialTable, **arguments: object) -> T | Missing:
     """The analysis, or why there is none: a report of the other parts is worth more than no report."""
     try:
-        return analysis(table)
+        return analysis(table, **arguments)
     except (TrimtabError, ArithmeticError, np.linalg.LinAlgError) as error:
         return Missing(str(error))
 

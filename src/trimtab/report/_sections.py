@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from trimtab import plots
-from trimtab.report._facts import Facts, FailureGroup, Missing
+from trimtab.report import _decisions, _importance
+from trimtab.report._facts import Facts, FailureGroup
 from trimtab.report._figures import Figures
 from trimtab.report._html import Markup, bullets, escape, folded, note, paragraph, table, tag
 from trimtab.report._python import as_python
-from trimtab.sensitivity import OneAtATime, Result, Sensitivity
+from trimtab.sensitivity import Advice, OneAtATime, Sensitivity
 
 __all__ = ["SECTIONS", "duration", "header", "in_short"]
 
-_MOST_BARS = 20
-_MOST_CURVES = 12
 _MOST_ROWS = 15
 
 
@@ -60,6 +59,8 @@ def in_short(facts: Facts) -> Markup:
         said += _who_matters(facts.sensitivity)
     if isinstance(facts.one_at_a_time, OneAtATime):
         said += _tightest(facts.one_at_a_time)
+    if isinstance(facts.advice, Advice) and facts.advice.pieces and said:
+        said.append(f"Next: {facts.advice.pieces[0].advice}")
     failed = facts.counts.get("failed", 0)
     if failed:
         many = "trial" if facts.table.n == 1 else "trials"
@@ -170,84 +171,6 @@ def _history(facts: Facts, figures: Figures) -> Markup:
     return figures.add(plots.history(facts.analysed))
 
 
-def _sensitivity(facts: Facts, figures: Figures) -> Markup:
-    result = facts.sensitivity
-    if isinstance(result, Missing):
-        return note(result.why)
-    about = paragraph(
-        "Where do the differences between configurations come from? ",
-        tag("b", "Main"),
-        " is the share of the objective's variance that a knob causes on its own, ",
-        tag("b", "total"),
-        " the share that it causes alone and together with others, over the whole declared space.",
-    )
-    return Markup(
-        about
-        + figures.add(plots.sensitivity(result, most=_MOST_BARS))
-        + _rest(len(result.parameters) - _MOST_BARS)
-        + _result_table(result, plots.sensitivity_data(result).parameters)
-    )
-
-
-def _interactions(facts: Facts, figures: Figures) -> Markup:
-    result = facts.sensitivity
-    if isinstance(result, Missing):
-        return note(result.why)
-    if np.isnan(result.interactions.share).all():
-        return figures.add(plots.interactions(result))
-    about = paragraph(
-        "Pairs that move the objective beyond what each knob does alone: tune them together. Bold: above 1 % for sure."
-    )
-    return Markup(
-        about + figures.add(plots.interactions(result)) + _result_table(result.interactions, what="all pairs", most=6)
-    )
-
-
-def _one_at_a_time(facts: Facts, figures: Figures) -> Markup:
-    result = facts.one_at_a_time
-    if isinstance(result, Missing):
-        return note(result.why)
-    if not result.curves:
-        return figures.add(plots.one_at_a_time(result))
-    about = paragraph(
-        "What happens when a single knob moves and all others stay at the best configuration? "
-        "Line and band: predicted objective; diamond: the best configuration; "
-        "green: the objective stays within the tolerance. "
-        "All pictures share one vertical scale."
-    )
-    ordered = [p.parameter for p in plots.one_at_a_time_data(result).panels]
-    small = [
-        figures.add(plots.one_at_a_time(result, parameters=[name]), caption=False) for name in ordered[:_MOST_CURVES]
-    ]
-    more = _rest(len(ordered) - len(small))
-    title = tag("h3", "How far may each knob move?")
-    return Markup(
-        about
-        + tag("div", *small, class_="multiples")
-        + more
-        + figures.add(plots.tornado(result, direction=facts.direction, most=_MOST_CURVES))
-        + title
-        + _result_table(result, ordered)
-    )
-
-
-def _gradient(facts: Facts, figures: Figures) -> Markup:
-    result = facts.gradient
-    if isinstance(result, Missing):
-        return note(result.why)
-    if np.isnan([result.slope, result.mean]).all():
-        return figures.add(plots.gradient(result))
-    about = paragraph(
-        "Which way does the objective go when a numeric knob grows, and how sure is that? "
-        "Slopes of the fitted surface, as changes of the objective over a knob's whole declared range."
-    )
-    return Markup(
-        about
-        + figures.add(plots.gradient(result, most=_MOST_BARS))
-        + _result_table(result, plots.gradient_data(result).parameters)
-    )
-
-
 def _parallel(facts: Facts, figures: Figures) -> Markup:
     names = facts.table.space.names
     most = 12
@@ -263,7 +186,12 @@ def _failures(facts: Facts, figures: Figures) -> Markup:
     groups = [_group(g) for g in facts.failures[:30]]
     left = len(facts.failures) - len(groups)
     more = paragraph(f"{left} more reasons are not shown.") if left > 0 else ""
-    return Markup(figures.add(plots.failures(facts.table)) + "".join(groups) + more)
+    which = paragraph(
+        "Which knobs decide whether a trial fails, with intervals: ",
+        tag("code", "trimtab sensitivity FILE --kind failures"),
+        ", from about 20 failures on.",
+    )
+    return Markup(figures.add(plots.failures(facts.table)) + "".join(groups) + more + which)
 
 
 def _group(group: FailureGroup) -> Markup:
@@ -300,48 +228,18 @@ def _made(facts: Facts, figures: Figures) -> Markup:
 
 SECTIONS: tuple[tuple[str, str, Callable[[Facts, Figures], Markup]], ...] = (
     ("best", "Best configuration", _best),
+    ("next", "What to do next", _decisions.advice),
     ("history", "Optimisation history", _history),
-    ("sensitivity", "What matters: global sensitivity", _sensitivity),
-    ("interactions", "Interactions", _interactions),
-    ("one-at-a-time", "One knob at a time", _one_at_a_time),
-    ("gradient", "Gradient", _gradient),
+    ("sensitivity", "What matters: global sensitivity", _importance.sensitivity),
+    ("interactions", "Interactions", _importance.interactions),
+    ("effects", "Good values: effect of each knob", _importance.effects),
+    ("robustness", "Robustness: how exactly must the best be set?", _decisions.robustness),
+    ("one-at-a-time", "One knob at a time", _importance.one_at_a_time),
+    ("gradient", "Gradient", _importance.gradient),
     ("parallel", "All trials: parallel coordinates", _parallel),
     ("failures", "Failures", _failures),
     ("made", "How it was made", _made),
 )
-
-
-def _rest(left: int) -> Markup:
-    """How many knobs a figure leaves to the table."""
-    if left <= 0:
-        return Markup("")
-    which = "knob, with a smaller effect, is" if left == 1 else "knobs, with smaller effects, are"
-    return paragraph(f"{left} more {which} in the table only.")
-
-
-def _result_table(result: Result, order: Sequence[str] = (), what: str = "all rows", most: int = _MOST_ROWS) -> Markup:
-    """A result's own table with its title and remarks; long ones fold. order: of the parameters, as in the figure."""
-    place = {name: k for k, name in enumerate(order)}
-    shown = sorted(result.shown(), key=lambda row: place.get(row.get("parameter", ""), 0))
-    head = list(shown[0]) if shown else []
-    rows = [[_cell(name, row[name]) for name in head] for row in shown]
-    body = table(head, rows[:most]) if rows else Markup("")
-    if len(rows) > most:
-        body = Markup(body + folded(f"{what}: {len(rows)}", table(head, rows)))
-    return Markup(body + tag("div", tag("p", result.title()), bullets(result.remarks()), class_="small"))
-
-
-def _cell(column: str, words: str) -> object:
-    if column in ("parameter", "first", "second"):
-        return tag("code", words, class_="tight" if len(words) <= 40 else "long")
-    if column != "verdict":
-        return tag("span", words, class_="tight") if len(words) <= 30 else words
-    verdict, _, reason = words.partition(":")
-    kind = "live" if verdict.startswith("matters") else "dead"
-    return Markup(
-        tag("span", verdict, class_=f"verdict {kind}")
-        + (tag("span", reason.strip(), class_="reason") if reason else "")
-    )
 
 
 def duration(seconds: float) -> str:

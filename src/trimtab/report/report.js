@@ -52,6 +52,12 @@
     });
   }
 
+  for (const fold of document.querySelectorAll("details")) {
+    fold.addEventListener("toggle", () => { // drawn while folded, so without a width
+      for (const plot of fold.querySelectorAll(".plot")) if (plot.layout) Plotly.Plots.resize(plot);
+    });
+  }
+
   addEventListener("beforeprint", () => refit(680));
   addEventListener("afterprint", () => refit(0));
   draw().catch((error) => trouble("The figures could not be drawn: " + error.message + ". All tables are complete without them."));

@@ -89,8 +89,9 @@ class Ablation(Result):
 
     def title(self) -> str:
         whole = interval_text(self.total, self.total_low, self.total_high)
+        gain = "gain not known" if whole == "-" else f"gain {whole} in all"
         return (
-            f"Ablation path from the start to the best configuration: gain {whole} in all, scale {self.scale}, "
+            f"Ablation path from the start to the best configuration: {gain}, scale {self.scale}, "
             f"{100 * self.confidence:g} % intervals, {self.n_used} trials used"
         )
 

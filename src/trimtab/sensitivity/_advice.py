@@ -20,9 +20,9 @@ from trimtab.numerics._threads import one_blas_thread
 from trimtab.sensitivity._log_scale import log_candidates, log_gain
 from trimtab.sensitivity._minima import draw_minima
 from trimtab.sensitivity._one_at_a_time import _worse
-from trimtab.sensitivity._restrictions import LIKELY, Case, Piece, cuts, freezes, percent, widenings
+from trimtab.sensitivity._restrictions import LIKELY, Case, Piece, cuts, equals, freezes, percent, widenings
 from trimtab.sensitivity._result import DEAD, TOO_LITTLE, Result, plain
-from trimtab.sensitivity._sobol import Sensitivity, sobol
+from trimtab.sensitivity._sobol import Sensitivity, main_and_total
 from trimtab.sensitivity._surrogate import Prepared, _descendants, check_confidence, prepare, too_little
 
 __all__ = ["Advice", "Piece", "advice"]
@@ -31,6 +31,7 @@ MISSING = 0.9  # that something better is left to find: below, such advice was w
 SURE = 0.95  # that a log scale is better: the standard error behind it is itself uncertain
 OPEN = 0.15  # of the variance: a knob that may move more, and may be dead, is an open verdict
 TELLABLE = 1.0 / 3.0  # of the noise: what a few repeats would show
+SHARES = 0.9  # confidence of the intervals behind verdicts
 NOISY = 0.02  # of the variance: noise below is none
 
 
@@ -115,7 +116,7 @@ def advice(source: object, *, epsilon: float | None = None, confidence: float = 
     if not p.explained:
         return _nothing(p, epsilon, confidence)
     with one_blas_thread():
-        return _advised(p, sobol(source, scale=scale), epsilon, confidence)
+        return _advised(p, main_and_total(p, SHARES), epsilon, confidence)
 
 
 def _advised(p: Prepared, shares: Sensitivity, epsilon: float | None, confidence: float) -> Advice:
@@ -140,7 +141,7 @@ def _logs(case: Case) -> list[Piece]:
         pieces.append(Piece(
             "log scale", p.names[j], None,
             f"Declare {p.names[j]} with log=True: the objective follows its logarithm better.",
-            f"left-out trials are predicted better by {gain:.2g} nats each; P(better) = {percent(probability)}", probability,
+            f"left-out trials are predicted better by {gain:.2g} nats each; P(better) {equals(probability)}", probability,
         ))  # fmt: skip
     return pieces
 
@@ -156,13 +157,13 @@ def _enough(case: Case, shares: Sensitivity) -> list[Piece]:
         pieces.append(Piece(
             "enough trials", "", None,
             f"Stop searching: hardly anything better than the best one found by more than {case.epsilon:.3g} is left to find.",
-            f"P(none) = {percent(settled)}; the best untried one is better by {gain:.2g} on average", settled,
+            f"P(none) {equals(settled)}; the best untried one is better by {gain:.2g} on average", settled,
         ))  # fmt: skip
     elif 1.0 - settled >= MISSING:
         pieces.append(Piece(
             "more trials", "", None,
             f"Go on searching: something better than the best one found by more than {case.epsilon:.3g} is likely left to find.",
-            f"P(it exists) = {percent(1.0 - settled)}; it is better by {gain:.2g} on average", 1.0 - settled,
+            f"P(it exists) {equals(1.0 - settled)}; it is better by {gain:.2g} on average", 1.0 - settled,
         ))  # fmt: skip
     return [*pieces, *_open_verdicts(shares)]
 
@@ -179,7 +180,7 @@ def _repeats(case: Case, here: FloatArray) -> list[Piece]:
     return [Piece(
         "repeats", "", None,
         "Evaluate the best configurations again with other seeds: the noise hides which of them is best.",
-        f"P(another tried one is better) = {percent(1.0 - best)}; knowing it gains {case.loss(gain):.2g}, one evaluation's noise is "
+        f"P(another tried one is better) {equals(1.0 - best)}; knowing it gains {case.loss(gain):.2g}, one evaluation's noise is "
         f"{case.loss(noise):.2g}", 1.0 - best,
     )]  # fmt: skip
 

@@ -92,6 +92,8 @@ class Agreement(Result):
 
     def title(self) -> str:
         differ = f"{len(self.reasons)} of {len(self.parameters)} knobs differ" if self.reasons else "no knob differs"
+        if np.isnan(self.share).all():
+            differ = "nothing to compare"
         return (
             f"Agreement of the views: shares of the variance and ranks, {differ}; scale {self.scale}, "
             f"{100 * self.confidence:g} % intervals, {self.n_used} trials used"
@@ -102,10 +104,15 @@ class Agreement(Result):
             {
                 "parameter": name,
                 **{view.replace("_", " "): self._cell(j, k) for k, view in enumerate(self.views)},
-                "flags": "; ".join(filter(None, (self.reasons.get(name, ""), self.ranges.get(name, "")))) or "-",
+                "flags": self._flags(name),
             }
             for j, name in enumerate(self.parameters)
         ]
+
+    def _flags(self, name: str) -> str:
+        if not np.isfinite(self.share[self.parameters.index(name)]).any():
+            return self.verdicts[name]
+        return "; ".join(filter(None, (self.reasons.get(name, ""), self.ranges.get(name, "")))) or "-"
 
     def _cell(self, j: int, k: int) -> str:
         return f"{100 * self.share[j, k]:.0f} % (#{self.rank[j, k]:.0f})" if np.isfinite(self.share[j, k]) else "-"
@@ -127,7 +134,8 @@ def agreement(
     noise        the estimates differ, but their intervals meet: more trials or repeats would tell
 
     Use it before trusting a single view; it says nothing that the views do not. Unordered choices have no slope. Where few trials lie all
-    views rest on the same surrogate and may agree on the same error.
+    views rest on the same surrogate and may agree on the same error. Raises InputError for bad arguments, SpaceError for a configuration
+    that the space does not have. Saltelli and Annoni 2010.
     """
     p = prepare(source, scale)
     shares = sobol(source, scale=scale, confidence=confidence)
@@ -168,11 +176,12 @@ def _views(
         along = np.array([_variance(p, curve, place[curve.name]) for curve in local.curves])
         effects = np.array([local.effect, local.effect_low, local.effect_high])
         ratio = np.divide(effects, local.effect, out=np.ones_like(effects), where=local.effect > 0.0)
-        found[:, rows, 0] = along / p.scale.width**2 / variance * ratio**2
+        found[:, rows, 0] = along / variance * ratio**2
         rows = [place[name] for name in slopes.parameters]
-        ends = np.abs([slopes.slope_low, slopes.slope_high])
-        nearest = np.where(np.sign(slopes.slope_low) == np.sign(slopes.slope_high), ends.min(axis=0), 0.0)
-        found[:, rows, 1] = np.square([slopes.slope, nearest, ends.max(axis=0)]) / 12.0 / p.scale.width**2 / variance
+        slope, low, high = np.array([slopes.slope, slopes.slope_low, slopes.slope_high]) / p.scale.width
+        ends = np.abs([low, high])
+        nearest = np.where(np.sign(low) == np.sign(high), ends.min(axis=0), 0.0)
+        found[:, rows, 1] = np.square([slope, nearest, ends.max(axis=0)]) / 12.0 / variance
     found[:, :, 2] = [shares.main, shares.main_low, shares.main_high]
     found[:, :, 3] = [shares.total, shares.total_low, shares.total_high]
     found[1:, np.isnan(found[0])] = np.nan
@@ -180,9 +189,9 @@ def _views(
 
 
 def _variance(p: Prepared, curve: Curve, j: int) -> float:
-    """Of a curve, over the declared distribution of its knob."""
+    """Of a curve, standardised on the scale, over the declared distribution of its knob."""
     nodes, weights = whole(p.space).rule(j, len(curve.u))
-    effect = np.interp(nodes, curve.u, curve.effect)
+    effect = np.interp(nodes, curve.u, curve.effect) / p.scale.width  # before it is squared: 1e300 overflows
     return float(weights @ effect**2 - (weights @ effect) ** 2)
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from trimtab.numerics import FloatArray
 from trimtab.sensitivity._cliffs import Cliffs
 from trimtab.sensitivity._curves import OneAtATime
-from trimtab.sensitivity._places import Places
+from trimtab.sensitivity._places import Places, params_text
 from trimtab.sensitivity._result import Result, interval_text, percent_text
+from trimtab.sensitivity._scale import UNITS
 from trimtab.sensitivity._seed_noise import SeedNoise
 
 __all__ = ["Robustness", "Switches"]
@@ -152,9 +153,9 @@ class Robustness(Result):
         ]
 
     def remarks(self) -> tuple[str, ...]:
-        return (*self._summary(), *self.notes)
+        return (*self.summary(), *self.notes)
 
-    def _summary(self) -> tuple[str, ...]:
+    def summary(self) -> tuple[str, ...]:
         """The answer in sentences."""
         if not self.places.what or self.noise is None:
             return ()
@@ -162,7 +163,7 @@ class Robustness(Result):
         said = [f"In {share} of the box the loss stays within {self.epsilon:.3g}."]
         for i, what in enumerate(self.places.what):
             if what.startswith("worst"):
-                at = ", ".join(f"{k}={_short(v)}" for k, v in self.places.params[i].items())
+                at = params_text(self.places.params[i])
                 value = interval_text(self.places.objective[i], self.places.low[i], self.places.high[i])
                 said.append(f"{what[0].upper()}{what[1:]}: objective {value} at {at}.")
         said += [
@@ -178,15 +179,13 @@ class Robustness(Result):
             if math.isfinite(self.noise.here)
             else ""
         )
-        said.append(f"Seed noise of one evaluation: {noise} ({self.noise.told_by}){here}.")
+        said.append(f"Seed noise of one evaluation: {noise} in {UNITS[self.scale]}, {self.noise.told_by}{here}.")
         return (*said, self._robust_words(), *self._checked())
 
     def _robust_words(self) -> str:
         if "robust best" not in self.places.what:
-            return "No configuration is clearly more robust than the best one."
-        at = ", ".join(f"{k}={_short(v)}" for k, v in self.robust.items())
-        cost = interval_text(self.cost, self.cost_low, self.cost_high)
-        return f"More robust: {at}; it costs {cost} unperturbed and saves {self.relief:.3g} over the box ({self.criterion})."
+            return price(self)
+        return f"More robust: {params_text(self.robust)}. {price(self)}"
 
     def _checked(self) -> tuple[str, ...]:
         seen = [word for word in self.places.inside if word]
@@ -196,5 +195,15 @@ class Robustness(Result):
         return (f"Real evaluations: {good} of {len(seen)} lie inside their {100 * self.confidence:g} % intervals.",)
 
 
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def price(result: Robustness) -> str:
+    """What the robust best costs against the best, and what it saves."""
+    if "robust best" not in result.places.what:
+        return "No configuration is clearly more robust than the best one."
+    if result.cost > 0:
+        told = f"costs {interval_text(result.cost, result.cost_low, result.cost_high)}"
+    else:
+        told = f"is expected to gain {interval_text(-result.cost, -result.cost_high, -result.cost_low)}"
+    often = f"the loss that {100 * result.confidence:g} % of the cases stay below"
+    over = often if result.criterion == "upper" else "the average loss"
+    saved = f"over the box, {over} is lower by {result.relief:.3g}"
+    return f"Set exactly, the robust best {told} against the best; {saved} ({result.scale} scale)."

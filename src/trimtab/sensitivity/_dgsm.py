@@ -104,7 +104,8 @@ def dgsm(source: object, *, scale: str = "auto", confidence: float = 0.9) -> Dgs
     confidence  of the intervals, from functions drawn from the surrogate's posterior
 
     For a conditional knob the slope is averaged over where it is active and counted with how often that is. Integers count as points of a
-    line. Sobol' and Kucherenko 2009; constant of the uniform distribution, total <= squared / (pi^2 Var f).
+    line. Raises InputError for bad arguments. Sobol' and Kucherenko 2009; constant of the uniform distribution (Roustant et al. 2017),
+    total <= squared / (pi^2 Var f).
     """
     check_confidence(confidence)
     p = prepare(source, scale)

@@ -61,7 +61,7 @@ def effects(
     Not for: the best configuration's neighbourhood (see `one_at_a_time`); a knob whose effect turns with another's value, which averages
     out (see the surfaces); spaces whose constraints forbid much, for knobs vary independently here and forbidden configurations count;
     regions without trials, where the surrogate extrapolates: the band is wide there, and the figures show what was tried.
-    Raises InputError for an unknown scale or pair. The same trials give the same numbers.
+    Raises InputError for an unknown scale or pair. The same trials give the same numbers. Oakley and O'Hagan 2004; Moosbauer et al. 2021.
     """
     check_confidence(confidence)
     p = prepare(source, scale)

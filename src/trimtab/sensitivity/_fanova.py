@@ -115,7 +115,7 @@ def fanova(source: object, *, scale: str = "auto", confidence: float = 0.9, seed
     seed        of the forests
 
     Exact: the integrals of the forest over the declared distributions, without sampling. A knob matters if the forest splits on it more
-    than on 32 shuffled copies of it. Hutter, Hoos, Leyton-Brown 2014.
+    than on 32 shuffled copies of it. Raises InputError for bad arguments. Hutter, Hoos, Leyton-Brown 2014.
     """
     check_confidence(confidence)
     p = read_trials(source, scale)

@@ -123,12 +123,16 @@ def gradient(
 ) -> Gradient:
     """Slopes of the objective at a configuration and averaged over the space, with intervals and the probability of their sign.
 
+    Answers "which way would the objective improve from here, and how sure is that?". Do not use it to rank knobs: at an optimum all slopes
+    are small, and a knob that goes up and down has none on average (see `sobol`, `dgsm`).
+
     source      a Study or a TrialTable; failed and pruned trials are left out
     at          a configuration; by default the best trial's
     scale       of the objective: "auto", "raw", "log" or "rank"
     confidence  of the intervals
 
-    Integers and ordered choices are taken as points of a line; unordered choices have no slope and are left out.
+    Integers and ordered choices are taken as points of a line; unordered choices have no slope and are left out. Raises InputError for bad
+    arguments, SpaceError for a configuration that the space does not have. Rasmussen and Williams 2006, section 9.4.
     """
     check_confidence(confidence)
     p = prepare(source, scale)

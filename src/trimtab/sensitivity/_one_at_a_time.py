@@ -1,4 +1,7 @@
-"""One knob at a time around a configuration: curves with bands, tornado, tolerances in the knobs' own units."""
+"""One knob at a time around a configuration: curves with bands, tornado, tolerances in the knobs' own units.
+
+Source: Saltelli and Annoni 2010 (doi:10.1016/j.envsoft.2010.04.012) on what such views miss; the tolerances are this package's own.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,9 @@ def one_at_a_time(
 ) -> OneAtATime:
     """Curves, tornado and tolerances of each knob around a configuration, through the surrogate.
 
+    Answers "from here, how far may I move each knob, and what does it change?". Do not use it for what a knob does elsewhere (`sobol`,
+    `effects`), nor for several knobs off at once (`robustness`).
+
     source      a Study or a TrialTable; failed and pruned trials are left out
     at          a configuration; by default the best trial's
     epsilon     how much worse the objective may get, in objective units; by default one standard deviation of the seed noise, at least
@@ -42,7 +48,7 @@ def one_at_a_time(
     points      of a continuous knob's curve
 
     Moving a knob that switches others on puts these into the middle of their range. The effects of two knobs do not add up where they
-    interact: see `sobol`.
+    interact: see `sobol`. Raises InputError for bad arguments, SpaceError for a configuration that the space does not have.
     """
     check_confidence(confidence)
     if epsilon is not None and not epsilon > 0:

@@ -104,7 +104,8 @@ def ped_anova(source: object, *, quantile: float = 0.1, confidence: float = 0.9)
     quantile    of the trials that counts as best; at least 5 trials
     confidence  of the intervals: trials are resampled
 
-    A knob matters if its divergence is among the largest 2 % of those of random subsets. Watanabe, Bansal, Hutter 2023.
+    A knob matters if its divergence is among the largest 2 % of those of random subsets. Raises InputError for bad arguments. Watanabe,
+    Bansal, Hutter 2023.
     """
     check_confidence(confidence)
     if not isinstance(quantile, int | float) or not 0.0 < quantile < 1.0:

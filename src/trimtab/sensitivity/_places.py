@@ -52,14 +52,19 @@ class Places(Result):
         ]  # fmt: skip
 
     def title(self) -> str:
-        return "Configurations: predicted objective, over the box around it, and observed"
+        return (
+            "Configurations: predicted objective there, its mean over the box around it (expected) and what it hardly exceeds there "
+            "(upper); mean of the trials there (observed)"
+        )
 
     def shown(self) -> list[dict[str, str]]:
         return [
             {
                 "what": row["what"],
                 "objective": interval_text(self.objective[i], self.low[i], self.high[i]),
-                **{a: row[a] for a in ("expected", "upper", "observed", "inside", "params")},
+                **{a: row[a] for a in ("expected", "upper", "observed")},
+                **({"inside": row["inside"]} if any(self.inside) else {}),
+                "params": params_text(self.params[i]),
             }
             for i, row in enumerate(super().shown())
         ]
@@ -69,6 +74,16 @@ class Places(Result):
         if what not in self.what:
             raise KeyError(f"No configuration named {what!r}; there are {', '.join(map(repr, self.what))}.")
         return self.params[self.what.index(what)]
+
+
+def params_text(params: Mapping[str, object]) -> str:
+    """A configuration in a sentence: lr=0.00107, batch=21."""
+    return ", ".join(f"{name}={short(value)}" for name, value in params.items())
+
+
+def short(value: object) -> str:
+    """A value of a parameter, numbers with three digits."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def places_of(

@@ -19,7 +19,7 @@ from trimtab.numerics import BoolArray, FloatArray
 from trimtab.sensitivity._minima import Minima
 from trimtab.sensitivity._surrogate import Prepared
 
-__all__ = ["LIKELY", "Case", "Piece", "cuts", "freezes", "percent", "widenings"]
+__all__ = ["LIKELY", "Case", "Piece", "cuts", "equals", "freezes", "percent", "widenings"]
 
 LIKELY = 0.8  # probability from which an edge and repeats are spoken of
 OUTER = 0.1  # of a range: where a best value lies "at the edge"
@@ -99,7 +99,7 @@ def freezes(case: Case, wider: Sequence[int]) -> tuple[list[int], list[Piece]]:
         pieces.append(Piece(
             "freeze", p.names[j], p.space.value(j, float(point[j])),
             f"Freeze {p.names[j]} at {value}{also}: the best that can be reached stays the same within {case.epsilon:.3g}.",
-            f"P(loss <= {case.epsilon:.3g}) = {percent(probability)}; the loss is {case.loss(float(lost.mean())):.2g} on average, "
+            f"P(loss <= {case.epsilon:.3g}) {equals(probability)}; the loss is {case.loss(float(lost.mean())):.2g} on average, "
             f"at most {bound:.2g} with {percent(case.confidence)}",
             probability,
         ))  # fmt: skip
@@ -143,7 +143,7 @@ def widenings(case: Case) -> list[Piece]:
             pieces.append(Piece(
                 "widen", p.names[j], None,
                 f"Widen {p.names[j]} {where}, if such values are allowed: its best value lies at the {name} end of its range.",
-                f"P(the best lies there and the objective still falls outwards) = {percent(probability)}; the last "
+                f"P(the best lies there and the objective still falls outwards) {equals(probability)}; the last "
                 f"step, from {case.label(j, float(nodes[away]))} to {value}, gains {step:.2g} on average",
                 probability,
             ))  # fmt: skip
@@ -206,9 +206,14 @@ def _shrink(case: Case, j: int, nodes: FloatArray, kept: BoolArray, probability:
     return Piece(
         "shrink", p.names[j], value,
         f"{advised}: nothing within {case.epsilon:.3g} of the best lies in what is cut off.",
-        f"P(so it is, here and in the cuts above) = {percent(probability)}", probability,
+        f"P(so it is, here and in the cuts above) {equals(probability)}", probability,
     )  # fmt: skip
 
 
 def percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share < 0.995 else "> 99 %"
+
+
+def equals(probability: float) -> str:
+    """`= 98 %`, or `> 99 %`: what stands behind P(...)."""
+    return percent(probability) if percent(probability).startswith(">") else f"= {percent(probability)}"

@@ -84,7 +84,7 @@ def robustness(
     running     workers, executor, timeout, catch, retries, progress, callbacks: as in `Study.optimize`
 
     Choices stay in the box; each other choice is a row of `switches`. Knobs that are inactive in the best configuration are left out.
-    Configurations that the constraints forbid are no part of the box. Raises InputError for bad arguments.
+    Configurations that the constraints forbid are no part of the box. Raises InputError for bad arguments. Beyer and Sendhoff 2007.
     """
     _check(radius, epsilon, criterion, objective, check_whole("n_trials", n_trials, 0), source)
     check_confidence(confidence)

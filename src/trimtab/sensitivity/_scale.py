@@ -18,9 +18,14 @@ import numpy as np
 from trimtab.errors import InputError
 from trimtab.numerics import FloatArray
 
-__all__ = ["SCALES", "Scale", "choose_scale", "heavy_tail"]
+__all__ = ["SCALES", "UNITS", "Scale", "choose_scale", "heavy_tail"]
 
 SCALES = ("auto", "raw", "log", "rank")
+UNITS = {
+    "raw": "objective units",
+    "log": "natural logarithms of the objective (0.69 is a factor of 2)",
+    "rank": "normal scores",
+}
 HEAVY = 5.0  # farthest value from the median, in interquartile ranges: 2-3 for normal, 3-5 for exponential samples
 LOPSIDED = 20.0  # worst from median against median from best: 1 for normal, 5-8 for exponential samples
 
@@ -74,11 +79,7 @@ class Scale:
     @property
     def units(self) -> str:
         """What one unit of the scale is, in words."""
-        return {
-            "raw": "objective units",
-            "log": "natural logarithms of the objective (0.69 is a factor of 2)",
-            "rank": "normal scores",
-        }[self.name]
+        return UNITS[self.name]
 
 
 def choose_scale(name: str, v: FloatArray, judged: FloatArray | None = None) -> tuple[str, str]:
@@ -94,7 +95,7 @@ def choose_scale(name: str, v: FloatArray, judged: FloatArray | None = None) -> 
             f"scale='log' needs an objective that is positive in every trial, the smallest is {v.min():.4g}. Use scale='rank'."
         )
     if name != "auto":
-        return name, f"The objective is taken on the {name} scale, as asked."
+        return name, f"The objective is taken on the {name} scale."
     v = v if judged is None else judged
     if not heavy_tail(v):
         return "raw", "The objective is taken as it is (scale raw): it has no heavy tail."

@@ -155,7 +155,8 @@ def shapley(
 
     Knobs vary independently in the variance (constraints do not apply); tunability keeps constraints. All 2^d coalitions count, none is
     sampled, except for the variance in conditional spaces. In the tunability game a coalition earns the gain of the configuration that
-    the surrogate picks for it. InputError above 12 parameters and for an unknown game.
+    the surrogate picks for it. InputError above 12 parameters and for an unknown game, SpaceError for a start that the space does not
+    have. Owen 2014, HyperSHAP (Wever et al. 2026).
     """
     check_confidence(confidence)
     if game not in GAMES:

@@ -19,7 +19,7 @@ enters in the closed form with its expected variance, as in `_shares`.
 Notation
     A_j     P_j - z_j z_j' with the integrals P_j and z_j of `_shares`      v   coefficients of D drawn functions (n + q, D)
 
-Sources: Owen 2014 (doi:10.1137/130936233); Song, Nelson, Staum 2016 (doi:10.1137/15M1048070); Goda 2021 (doi:10.1016/j.ress.2021.107713).
+Sources: Owen 2014 (doi:10.1137/130936233); Song, Nelson, Staum 2016 (doi:10.1137/15M1048070); Goda 2021 (doi:10.1016/j.ress.2021.107702).
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class VarianceDraws:
 
 def joined(parts: list[VarianceDraws]) -> VarianceDraws:
     """All draws of several sets. A set without pairs (NaN) takes no part in the pairs."""
-    pairs = [p.pair / p.variance[:, None, None] for p in parts if not np.isnan(p.pair).any()]
+    pairs = [p.pair / p.variance[:, None, None] for p in parts if not np.isnan(p.pair).any()] or [parts[0].pair[:0]]
     return VarianceDraws(
         np.concatenate([p.variance for p in parts]),
         np.concatenate([p.main for p in parts]),

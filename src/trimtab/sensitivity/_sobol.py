@@ -144,6 +144,10 @@ class Sensitivity(Result):
 def sobol(source: object, *, scale: str = "auto", scope: str = "space", confidence: float = 0.9) -> Sensitivity:
     """Main, total and pair shares of the objective's variance, each with an interval, and a verdict a knob.
 
+    Answers "which knobs matter over the space, alone and together?", from about 30 trials on. Do not use it for what matters near the best
+    configuration (scope="local", `robustness`), for directions and good values (`effects`), nor where jumps are narrower than the distance
+    of the trials. A small share is no licence to freeze a knob at any value: see `advice`.
+
     source      a Study or a TrialTable; failed and pruned trials are left out
     scale       "raw", "log", "rank" (normal scores), or "auto": raw unless the objective has a heavy tail
     scope       "space": all knobs over their declared distributions; "good": the same, but whatever is worse than the best quarter of
@@ -152,7 +156,8 @@ def sobol(source: object, *, scale: str = "auto", scope: str = "space", confiden
     confidence  of the intervals, which hold seed noise, the surrogate's ignorance and that of its hyperparameters
 
     Knobs vary independently (constraints do not apply). A conditional knob's share counts the part of the space where it is active; its
-    parent's share includes the switch. Raises InputError for an unknown scale or scope. The same trials give the same numbers.
+    parent's share includes the switch. Raises InputError for an unknown scale or scope, and for several objectives. The same trials give
+    the same numbers. Sobol' 1993; Oakley and O'Hagan 2004.
     """
     check_confidence(confidence)
     if scope not in SCOPES:
@@ -160,14 +165,25 @@ def sobol(source: object, *, scale: str = "auto", scope: str = "space", confiden
     p = prepare(source, scale)
     if not p.explained:
         return _nothing(p, scope, confidence)
-    measure = held(around(p.space, p.best) if scope == "local" else whole(p.space), p.x)
-    region = Region(GOOD, p.sign) if scope == "good" else None
-    with one_blas_thread():
-        draws = _draws(p, measure, region)
-    return _result(p, scope, confidence, draws)
+    if scope not in p.kept:
+        measure = held(around(p.space, p.best) if scope == "local" else whole(p.space), p.x)
+        region = Region(GOOD, p.sign) if scope == "good" else None
+        with one_blas_thread():
+            p.kept[scope] = _draws(p, measure, region)
+    return _result(p, scope, confidence, p.kept[scope])
 
 
-def _draws(p: Prepared, measure: Measure, region: Region | None) -> tuple[VarianceDraws, VarianceDraws]:
+def main_and_total(p: Prepared, confidence: float) -> Sensitivity:
+    """As `sobol` over the space, in a third of the time where the space is conditional: pairs may be NaN. p must explain something."""
+    if "space" not in p.kept and "without pairs" not in p.kept:
+        with one_blas_thread():
+            p.kept["without pairs"] = _draws(p, held(whole(p.space), p.x), None, pair_sets=0)
+    return _result(p, "space", confidence, p.kept.get("space") or p.kept["without pairs"])
+
+
+def _draws(
+    p: Prepared, measure: Measure, region: Region | None, pair_sets: int = PAIR_SETS
+) -> tuple[VarianceDraws, VarianceDraws]:
     """Expectations given all trials for the estimates, and draws given random parts of them for the intervals."""
     assert p.fit is not None
     rng = np.random.default_rng(0)
@@ -179,7 +195,7 @@ def _draws(p: Prepared, measure: Measure, region: Region | None) -> tuple[Varian
         normal = rng.standard_normal((len(extra), FUNCTION_DRAWS // 2))
         normal = np.concatenate([normal, -normal], axis=1)  # in pairs: the objective's sign must not change a share
         if by_slices:
-            return sliced(gp, measure, extra, normal, pairs=k < PAIR_SETS, region=region)
+            return sliced(gp, measure, extra, normal, pairs=k < pair_sets, region=region)
         return closed_form(gp, measure, extra, normal)
 
     def expected(gp: ProductGP, k: int) -> VarianceDraws:
@@ -213,7 +229,9 @@ def _result(p: Prepared, scope: str, confidence: float, draws: tuple[VarianceDra
     total = _estimate(
         middle.total / middle.variance[:, None], spread.total / spread.variance[:, None], confidence, crowded * WIDEN
     )
-    pair = _estimate(middle.pair, spread.pair, confidence, crowded * WIDEN_PAIR)
+    pair = np.full((3, p.space.d, p.space.d), np.nan)
+    if len(middle.pair):
+        pair = _estimate(middle.pair, spread.pair, confidence, crowded * WIDEN_PAIR)
     alive = p.alive & (total[1] > 0.0)
     for shares in (main, total):
         shares[1][~alive] = 0.0

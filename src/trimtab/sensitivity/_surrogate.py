@@ -15,7 +15,8 @@ import json
 import math
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,7 @@ class Prepared:
 
     active_levels (d,): number of different values of each knob among the trials where it is active.
     evidence (d,), gain: log evidence of each knob and of the whole surrogate against noise alone, in nats.
+    kept: what analyses of the same trials need again, so that they need not repeat it.
     crowded: the trials do not fill the space evenly, as an optimiser's. n_effective: see `_effective`.
     """
 
@@ -65,6 +67,7 @@ class Prepared:
     gain: float = 0.0
     feasible: BoolArray | None = None
     n_effective: float = float("nan")
+    kept: dict[str, Any] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -188,14 +191,18 @@ def _left_out(table: TrialTable, n_failed: int) -> list[str]:
     notes = []
     if n_failed:
         notes.append(
-            f"{n_failed} failed trials have no objective and are left out: what follows holds for configurations that work."
+            f"{_many(n_failed, 'failed trial')} left out, having no objective: what follows holds for configurations that work."
         )
     pruned = int(np.sum(table.state == PRUNED))
     if pruned:
         notes.append(
-            f"{pruned} pruned trials are left out; pruned ones are mostly bad, so effects may look smaller than they are."
+            f"{_many(pruned, 'pruned trial')} left out; pruned ones are mostly bad, so effects may look smaller than they are."
         )
     return notes
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n} {what} is" if n == 1 else f"{n} {what}s are"
 
 
 def _why_too_little(p: Prepared) -> str:
@@ -204,7 +211,7 @@ def _why_too_little(p: Prepared) -> str:
     if p.space.d == 0:
         return "the space has no knob that varies"
     if p.n < needed:
-        return f"{p.n} finished trials, at least {needed} are needed for {p.space.d} knob{'s' * (p.space.d != 1)}"
+        return f"{p.n} finished trial{'s' * (p.n != 1)}, at least {needed} are needed for {p.space.d} knob{'s' * (p.space.d != 1)}"
     if p.scale.width == 0.0:
         return f"all {p.n} finished trials have the same objective"
     if not p.varied.any():

@@ -35,7 +35,13 @@ __all__ = ["ProductGP", "column_kernel", "product_kernel"]
 def matern52(r: FloatArray) -> FloatArray:
     """Matern-5/2 correlation at scaled distance r >= 0."""
     s = math.sqrt(5.0) * r
-    return (1.0 + s + s * s / 3.0) * np.exp(-s)
+    square = s * s
+    square /= 3.0
+    k = 1.0 + s
+    k += square
+    np.negative(s, out=s)
+    k *= np.exp(s, out=s)
+    return k
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,12 +140,19 @@ class ProductGP:
 
 def column_kernel(u: FloatArray, v: FloatArray, share: float, length: float, categorical: bool) -> FloatArray:
     """Factor of one column between coordinates u (m,) and v (q,), NaN inactive: (m, q)."""
-    distance = np.abs(u[:, None] - v[None, :])
-    kappa = (distance < 1e-9).astype(float) if categorical else matern52(distance / length)
-    k = (1.0 - share) + share * kappa
-    if np.isnan(u).any() or np.isnan(v).any():
-        off = np.isnan(u)[:, None].astype(int) + np.isnan(v)[None, :]
-        k = np.where(off == 2, 1.0, np.where(off == 1, math.sqrt(1.0 - share), k))
+    distance = u[:, None] - v[None, :]
+    np.abs(distance, out=distance)  # in place, here and below: most time goes into moving such arrays
+    if categorical:
+        k = (distance < 1e-9).astype(float)
+    else:
+        distance /= length
+        k = matern52(distance)
+    k *= share
+    k += 1.0 - share
+    u_off, v_off = np.isnan(u), np.isnan(v)
+    if u_off.any() or v_off.any():
+        k[u_off] = k[:, v_off] = math.sqrt(1.0 - share)
+        k[np.ix_(u_off, v_off)] = 1.0
     return k
 
 
