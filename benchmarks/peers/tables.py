@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.peers import scores
+from benchmarks.peers.choice_of_tools import complete, incomplete, understanding
 from benchmarks.peers.running import CHECKPOINTS
 from benchmarks.peers.scores import Estimate, Pair, Run
 from benchmarks.tables import markdown, replace_block
@@ -16,6 +17,7 @@ __all__ = ["beside", "compared", "everything", "is_ours", "write_readme"]
 
 Compared = Mapping[str, Mapping[Pair, Run]]
 REFERENCE = "optuna-tpe"
+FIRST = "trimtab-gp"  # what a tool with few runs is set against
 FIELDS = {
     "quantile": "best observed",
     "tried": "truly best of the tried",
@@ -33,7 +35,7 @@ def everything(runs: Collection[Run]) -> str:
     them = compared(runs)
     families = dict.fromkeys(run["family"] for run in next(iter(them.values())).values())
     apart = [_section(f, compared([r for r in runs if r["family"] == f])) for f in families if len(families) > 1]
-    return "\n\n".join([_about(runs, them), _section("All tasks", them), *apart])
+    return "\n\n".join([_about(runs, them), _section("All tasks", them), *apart, *_besides(runs)])
 
 
 def write_readme(runs: Collection[Run], readme: Path) -> None:
@@ -63,7 +65,8 @@ def beside(runs: Collection[Run], stored: Collection[Run]) -> str:
 
 
 def compared(runs: Collection[Run]) -> Compared:
-    """The runs on the tasks and seeds that all tools have, best tool first. ValueError if there are none."""
+    """The runs on the tasks and seeds that all complete tools have, best tool first. ValueError if there are none."""
+    runs = complete(runs) or runs
     counts = Counter(run["tool"] for run in runs)
     them = scores.common(runs, sorted(counts))
     if not next(iter(them.values())):
@@ -90,11 +93,55 @@ def _summary(runs: Collection[Run]) -> str:
         "ms an ask: processor time of ask and tell, one thread.",
         markdown(_main_rows(them, checkpoints)),
         markdown(by_family) if len(apart) > 1 else "",
+        *_besides(runs),
         "![Mean log10 share of better configurations against trials, for each tool](docs/pictures/peers.png)",
         f"Written by `python -m benchmarks.peers table --readme` from `benchmarks/results/peers` ({_versions(them)}); "
         f"all tables are in [`{FULL}`]({FULL}).",
     ]
     return "\n\n".join(text for text in texts if text)
+
+
+def _besides(runs: Collection[Run]) -> list[str]:
+    """Tools with few runs, and what understand= costs the search."""
+    texts = []
+    if few := [_set_against(runs, tool) for tool in sorted(incomplete(runs))]:
+        texts.append(
+            f"Tools with fewer runs: {FIRST} minus the tool, paired (negative: ours is better)\n\n{markdown(few)}"
+        )
+    if costs := [row for tool, plain in understanding(runs).items() for row in _costs(runs, tool, plain)]:
+        texts.append(
+            "What `understand=0.2` costs the search: with it minus without, paired, and after how many trials the search without it "
+            f"is where the one with it ends\n\n{markdown(costs)}"
+        )
+    return texts
+
+
+def _set_against(runs: Collection[Run], tool: str) -> dict[str, object]:
+    """A tool with few runs: ours minus it on the tasks and seeds that it has."""
+    them = scores.common(runs, [FIRST, tool])
+    pairs = list(them[tool])
+    row: dict[str, object] = {"tool": tool, "tasks": len({t for t, _ in pairs}), "runs": len(pairs)}
+    if pairs:
+        row |= {f"{n}": _gap(_levels(them[FIRST], n), _levels(them[tool], n)) for n in _checkpoints(them)}
+        spent = scores.mean_over_tasks(scores.seconds(them[tool]))
+        row["ms an ask"] = f"{1000 * spent.mean:.3g}"
+    return row
+
+
+def _costs(runs: Collection[Run], tool: str, plain: str) -> list[dict[str, object]]:
+    """All tasks and each family: the search with understand= beside the one without."""
+    families = dict.fromkeys(sorted(run["family"] for run in runs if run["tool"] == tool))
+    rows = []
+    for family in ["all", *families]:
+        them = scores.common([r for r in runs if family in ("all", r["family"])], [tool, plain])
+        if not them[tool]:
+            continue
+        checkpoints = _checkpoints(them)
+        gaps = {f"{n}": _gap(_levels(them[tool], n), _levels(them[plain], n)) for n in checkpoints}
+        level = f"trials without it to its level at {checkpoints[-1]}"
+        reached = _text(scores.trials_to_reach(them[plain], them[tool]), 0)
+        rows.append({"sampler": plain, "tasks": family, "runs": len(them[tool]), **gaps, level: reached})
+    return rows
 
 
 def _section(title: str, them: Compared) -> str:

@@ -154,3 +154,38 @@ def test_the_tables_name_the_best_peer_and_what_was_left_out(tmp_path):
     assert "| trimtab-gp | -3.10 ± 0.04 |" in (tmp_path / "README.md").read_text()
     with pytest.raises(ValueError, match="No task and seed was run by all tools"):
         tables.everything([a_run("x", "f:a", 0, {1: 0.0}), a_run("y", "f:a", 1, {1: 0.0})])
+
+
+def test_a_tool_with_few_runs_is_set_against_ours_and_leaves_the_others_theirs():
+    runs = [
+        a_run(tool, "f:a", seed, {1: 0.0, 5: level - 0.1 * seed})
+        for tool, level, seeds in (
+            ("trimtab-gp", -3.0, 10),
+            ("optuna-tpe", -2.0, 10),
+            ("ax", -2.5, 10),
+            ("hebo", -1.0, 2),
+        )
+        for seed in range(seeds)
+    ]
+
+    text = tables.everything(runs)
+
+    assert "10 pairs of task and seed that all 3 tools have." in text
+    assert "| hebo | 1 | 2 | -2.00 ± 0.00 | -2.00 ± 0.00 |" in text
+
+
+def test_what_understanding_costs_is_counted_in_trials_of_the_search_without_it():
+    runs = [
+        a_run(tool, "f:a", seed, steps)
+        for tool, steps in (
+            ("trimtab-gp", {1: 0.0, 4: -1.0, 8: -2.0}),
+            ("trimtab-gp-understand", {1: 0.0, 6: -1.0}),
+            ("ax", {1: 0.0}),
+        )
+        for seed in range(3)
+    ]
+
+    text = tables.everything(runs)
+
+    assert "3 pairs of task and seed that all 2 tools have." in text
+    assert "| trimtab-gp | all | 3 | 1.00 ± 0.00 | 1.00 ± 0.00 | 4 ± 0 |" in text
