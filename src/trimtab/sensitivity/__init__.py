@@ -12,6 +12,7 @@ from trimtab.sensitivity._effects import effects
 from trimtab.sensitivity._failures import failures
 from trimtab.sensitivity._fanova import Fanova, fanova
 from trimtab.sensitivity._gradient import Gradient, gradient
+from trimtab.sensitivity._hypergradient import Hypergradient, Train, Trained, hypergradient
 from trimtab.sensitivity._morris import Morris, MorrisDesign, morris
 from trimtab.sensitivity._one_at_a_time import one_at_a_time
 from trimtab.sensitivity._ped_anova import PedAnova, ped_anova
@@ -36,6 +37,7 @@ __all__ = [
     "Effects",
     "Fanova",
     "Gradient",
+    "Hypergradient",
     "Interactions",
     "Morris",
     "MorrisDesign",
@@ -52,6 +54,8 @@ __all__ = [
     "Sensitivity",
     "Shapley",
     "Switches",
+    "Train",
+    "Trained",
     "ablation",
     "advice",
     "agreement",
@@ -60,6 +64,7 @@ __all__ = [
     "failures",
     "fanova",
     "gradient",
+    "hypergradient",
     "morris",
     "one_at_a_time",
     "ped_anova",
