@@ -2,7 +2,8 @@
 
 Notation
     p, c, S      hyperparameters, directions, seeds that are compared
-    error        |finite difference - gradient| over the larger one, as lengths over the seeds
+    error        |finite difference - gradient| over the larger one, as lengths over the seeds; derivatives below 1e-8 of the value, which
+                 nobody would follow, count as that large
 
 A difference that rounding alone makes proves nothing: the verdict is "not checked" then.
 """
@@ -24,6 +25,7 @@ from trimtab.sensitivity._trust import DISTRUST, TRUST, UNCHECKED
 __all__ = ["Comparison", "compare"]
 
 ROUGH = 0.25  # difference of two step sizes' derivatives that a smooth training does not show
+NEGLIGIBLE = 1e-8  # of the value, for a factor of e
 NOT_AGAIN = 1e-3  # of a step's effect: a difference of two trainings of one seed above it counts
 
 
@@ -76,8 +78,9 @@ def compare(
             facts[k, s] = d.near, d.far, d.measured, d.floor, d.step
     told = np.array([[line.slope @ v for line in lines] for v in directions])
     with np.errstate(invalid="ignore", over="ignore"):
-        error = _relative(facts[:, :, 2], told)
-        rough = _relative(facts[:, :, 0], facts[:, :, 1])
+        least = NEGLIGIBLE * float(np.linalg.norm(values[: len(lines)]))
+        error = _relative(facts[:, :, 2], told, least)
+        rough = _relative(facts[:, :, 0], facts[:, :, 1], least)
         hidden = np.linalg.norm(facts[:, :, 2] - told, axis=1) <= np.linalg.norm(facts[:, :, 3], axis=1)
         near, far, measured, _, steps = facts.mean(axis=1).T
     good = (error <= tolerance) & (rough <= ROUGH)
@@ -104,9 +107,9 @@ def _for_each(found: Comparison, verdicts: list[str], unit: FloatArray, alone: b
     return replace(found, finite_difference=own, verdicts=tuple(verdicts))
 
 
-def _relative(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Distance of the rows of a and b (c, S) over the longer one; 0 where both are 0."""
-    longer = np.maximum(np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1))
+def _relative(a: FloatArray, b: FloatArray, least: float) -> FloatArray:
+    """Distance of the rows of a and b (c, S) over the longer one, or over `least`; 0 where all are 0."""
+    longer = np.maximum(np.maximum(np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)), least)
     return np.asarray(np.divide(np.linalg.norm(a - b, axis=1), longer, out=np.zeros(len(a)), where=longer != 0))
 
 

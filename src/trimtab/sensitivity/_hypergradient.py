@@ -148,7 +148,7 @@ def hypergradient(
     seeds = _checked(check, seeds, step, tolerance)
     runs = [trained(train, at, seed, names) for seed in seeds]
     values = np.array([run.value for run in runs])
-    gradients = np.array([[float(run.gradient[name]) for name in names] for run in runs])
+    gradients = np.array([[run.gradient[name] for name in names] for run in runs])
     point = np.array([float(at[name]) for name in names])
     log_mask = np.array([name in logged for name in names])
     with np.errstate(over="ignore", invalid="ignore"):

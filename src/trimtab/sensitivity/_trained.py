@@ -41,10 +41,8 @@ def trained(train: Train, params: Mapping[str, float], seed: int, names: tuple[s
             f"train was asked for gradients of {list(names)} and returned none of {missing}. "
             "Trained(value, gradient={...}) needs one for each name of wrt."
         )
-    try:
-        return replace(run, value=float(run.value))
-    except (TypeError, ValueError):
-        raise InputError(f"train must return a number as value, got {run.value!r}.") from None
+    gradient = {name: _number(f"gradient of {name!r}", run.gradient[name]) for name in names}
+    return replace(run, value=_number("value", run.value), gradient=gradient)
 
 
 def plain(train: Train, at: Mapping[str, float], seed: int, changed: Mapping[str, float]) -> float:
@@ -56,3 +54,10 @@ def plain(train: Train, at: Mapping[str, float], seed: int, changed: Mapping[str
             f'This training was one of the check, with {dict(changed)!r}. Give a smaller step=, or check="none".'
         )
         raise
+
+
+def _number(what: str, value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise InputError(f"train must return a number as {what}, got {value!r}.") from None

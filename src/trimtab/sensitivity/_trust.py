@@ -5,8 +5,8 @@ Notation
     exponent     finite-time Lyapunov exponent: mean growth of log z a step over the last half of the training
 
 In a stable training z settles or grows as a power of the steps; in a chaotic one it grows exponentially: the gradient is then right for a
-change so small that nobody makes it, and says nothing of any other. So growth is judged over two quarters of the steps, each by itself: a
-hyperparameter that begins to act late grows in one of them only.
+change so small that nobody makes it, and says nothing of any other. Growth is judged over two quarters of the steps: where they differ
+much, as for a hyperparameter that begins to act late, the lower one counts for both.
 
 Sources: Metz et al. 2019 (arXiv:1810.10180) and Metz et al. 2021 (arXiv:2111.05803) for chaos in unrolled training; Micaelli and Storkey
 2021 (arXiv:2007.07869) for the sign agreement.
@@ -27,34 +27,30 @@ DISTRUST = "do not trust this gradient"
 UNCHECKED = "not checked"
 FEWEST = 8  # recorded steps for a growth
 CHAOS = 32.0  # growth over the last half; a power t^5 makes it
+EVEN = 0.2  # least share of the larger of the two quarters' growths
 AGREEMENT = 0.8  # share of the seeds whose gradient has the mean's sign
 
 
 def growth(z: FloatArray) -> tuple[float, float]:
-    """Exponent a step, and how many times z (s,) grew over the last half of the steps; NaN for fewer than 8 steps, inf if not finite.
-
-    The lower of the last two quarters' growths counts, for both of them.
-    """
+    """Exponent a step, and how many times z (s,) grew over the last half of the steps; NaN for fewer than 8 steps, inf if not finite."""
     s = len(z)
     if s < FEWEST:
         return math.nan, math.nan
     if not np.isfinite(z).all():
         return math.inf, math.inf
-    marks = [max(s // 2 - 1, 0), (3 * s) // 4 - 1, s - 1]
-    middle, later, last = (float(z[k]) for k in marks)
-    if not (middle > 0 or later > 0):
+    levels = [_level(z[(k * s) // 8 : ((k + 1) * s) // 8]) for k in (3, 5, 7)]
+    if levels[1] is None or levels[2] is None:
         return 0.0, 1.0
-    rates = [
-        _rate(a, b, steps) for a, b, steps in ((middle, later, marks[1] - marks[0]), (later, last, marks[2] - marks[1]))
-    ]
-    exponent = min(rates)
-    return exponent, math.exp(min(exponent * (marks[2] - marks[0]), 700.0))
+    later = levels[2] - levels[1]
+    before = math.inf if levels[0] is None else levels[1] - levels[0]
+    even = min(before, later) >= EVEN * max(before, later)
+    total = before + later if even else 2 * min(before, later)
+    return total / (s / 2), math.exp(min(total, 700.0))
 
 
-def _rate(before: float, after: float, steps: int) -> float:
-    if before > 0 and after > 0:
-        return (math.log(after) - math.log(before)) / steps
-    return 0.0 if before == after else math.copysign(math.inf, after - before)
+def _level(z: FloatArray) -> float | None:
+    """Mean of log z over some steps, which trajectories of chaos cross up and down; None where z is 0."""
+    return float(np.mean(np.log(z))) if z.min() > 0 else None
 
 
 def chaos_reason(exponent: float, grown: float) -> str | None:
