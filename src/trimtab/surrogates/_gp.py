@@ -36,7 +36,7 @@ from trimtab.numerics._cholesky import (
     solve_lower_transposed,
 )
 from trimtab.surrogates._columns import Columns
-from trimtab.surrogates._matern import column_distances, kernel, kernel_and_slopes
+from trimtab.surrogates._matern import by_column, kernel, kernel_and_slopes, matern_and_slope
 
 __all__ = ["GaussianProcess", "fit_gp"]
 
@@ -122,9 +122,11 @@ class GaussianProcess:
             a = slope * weight
             gradient = np.zeros((len(x), self.columns.d))
             gradient[:, moves] = scale * (phi[:, slots] * a.sum(1)[:, None] - a @ self.phi[:, slots])
-            for j, slot, factor in zip(moves, slots, scale, strict=True) if own else ():
-                a = own[j] * weight
-                gradient[:, j] += factor * (phi[:, slot] * a.sum(1) - a @ self.phi[:, slot])
+            if len(own):
+                a = own[moves] * weight
+                gradient[:, moves] += scale * (
+                    phi[:, slots] * a.sum(2).T - (a @ self.phi[:, slots].T[:, :, None])[..., 0].T
+                )
             return np.where(np.isnan(x), 0.0, gradient)
 
         d_mean = pull(self.alpha)
@@ -212,34 +214,43 @@ def fit_gp(
 
 
 class _Objective:
-    """Negative log posterior of theta and its gradient; called with theta (d + 2,)."""
+    """Negative log posterior of theta and its gradient; called with theta (d + 2,).
+
+    Works on the pairs i > j of the trials, in the order of the lower triangle: half of what a matrix would take.
+    gaps (d, pairs): the columns' squared distances without weights.
+    """
 
     def __init__(self, columns: Columns, x: FloatArray, z: FloatArray, additive: float = 0.0) -> None:
-        self.z, self.d, self.owner, self.additive = z, columns.d, columns.owner, additive
-        self.features = columns.features(x)
-        self.features = self.features - self.features.mean(0) if len(z) else self.features
+        self.z, self.d, self.additive = z, columns.d, additive
+        self.right, self.left = np.triu_indices(len(z), 1)
+        features = columns.features(x).T
+        self.gaps = by_column((features[:, self.left] - features[:, self.right]) ** 2, columns.owner)
+        self.place = self.right * len(z) + self.left  # in a matrix stored by columns
 
     def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
         n = len(self.z)
-        signal, noise = np.exp(theta[-2]), np.exp(theta[-1])
-        phi = self.features * np.exp(0.5 * theta[self.owner])
-        k, slope, own = kernel_and_slopes(phi, phi, signal, self.additive, self.owner)
-        k.flat[:: n + 1] = signal + noise
-        root = cholesky(k)
+        weights, signal, noise = np.exp(theta[:-2]), np.exp(theta[-2]), np.exp(theta[-1])
+        k, slope = matern_and_slope(weights @ self.gaps, signal * (1.0 - self.additive))
+        if self.additive:
+            parts = weights[:, None] * self.gaps
+            own, own_slope = matern_and_slope(parts, signal * self.additive / self.d)
+            k += own.sum(0)
+        lower = np.zeros(n * n)
+        lower[self.place] = k
+        lower[:: n + 1] = signal + noise
+        root = cholesky(lower.reshape(n, n).T)
         alpha = _solve(root, self.z)
         value = 0.5 * self.z @ alpha + np.log(np.diag(root)).sum()
 
-        g = 0.5 * (cholesky_inverse(root) - np.outer(alpha, alpha))  # dL / dC, Rasmussen and Williams eq. 5.9
-        gradient = np.empty(self.d + 2)
-        gradient[-1] = noise * np.trace(g)
-        gradient[-2] = np.vdot(g, k) - gradient[-1]
-        pull = g * slope
-        per_feature = 2.0 * (pull.sum(1) @ phi**2 - np.einsum("nf,nf->f", phi, pull @ phi))
-        gradient[:-2] = np.bincount(self.owner, per_feature, minlength=self.d)
-        if own:  # dk / d log w_j = h_j r2_j
-            gradient[:-2] += [
-                np.vdot(g, h * r2) for h, r2 in zip(own, column_distances(phi, phi, self.owner), strict=True)
-            ]
+        inverse = cholesky_inverse(root)
+        g = inverse.ravel()[self.place] - alpha[self.left] * alpha[self.right]  # dL / dC of a pair, twice eq. 5.9 of
+        gradient = np.empty(self.d + 2)  # Rasmussen and Williams: it stands twice in C
+        trace = 0.5 * (np.trace(inverse) - alpha @ alpha)
+        gradient[-2:] = g @ k + signal * trace, noise * trace
+        gradient[:-2] = weights * (self.gaps @ (g * slope))
+        if self.additive:  # dk / d log w_j = h_j r2_j
+            own_slope *= parts
+            gradient[:-2] += own_slope @ g
         prior, prior_gradient = _log_prior(theta, n)
         return float(value - prior), gradient - prior_gradient
 

@@ -9,7 +9,7 @@ arXiv:1111.6233). The product part keeps every interaction possible. Costs d ker
 Notation
     phi, psi   features times sqrt(w)                    (m, D), (n, D)
     owner      column of each feature, ascending         (D,)
-    r2, r2_j   squared distance, and its share of column j    (m, n)
+    r2, r2_j   squared distance, and its share of column j    (m, n), (d, m, n)
     M          (1 + sqrt5 r + 5 r2 / 3) exp(-sqrt5 r)    Rasmussen and Williams 2006, eq. 4.17
     M'         dM / d(r2) = -(5/6) (1 + sqrt5 r) exp(-sqrt5 r), without a singularity at 0
     a          share of the additive part, 0: a plain Matern kernel
@@ -18,18 +18,78 @@ Notation
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
 from trimtab.numerics import FloatArray, IntArray
 
-__all__ = ["column_distances", "kernel", "kernel_and_slopes", "matern", "matern_and_slope", "squared_distance"]
+__all__ = [
+    "by_column",
+    "column_distances",
+    "kernel",
+    "kernel_and_slopes",
+    "matern",
+    "matern_and_slope",
+    "squared_distance",
+]
 
 SQRT5 = float(np.sqrt(5.0))
+BLOCK = 2**14  # distances handled at once: what stays in a processor's cache
 
 
 def kernel(phi: FloatArray, psi: FloatArray, signal: float, additive: float, owner: IntArray) -> FloatArray:
     """k (m, n) of features phi (m, D), psi (n, D)."""
+    k = np.empty((len(phi), len(psi)))
+    rows = max(1, BLOCK // max(1, len(psi)))
+    for begin in range(0, len(phi), rows):
+        k[begin : begin + rows] = _block(phi[begin : begin + rows], psi, signal, additive, owner)
+    return k
+
+
+def kernel_and_slopes(
+    phi: FloatArray, psi: FloatArray, signal: float, additive: float, owner: IntArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """k, its slope dk / d(r2) of the product part, (m, n) each, and dk / d(r2_j) of the additive part (d, m, n).
+
+    The last one is (0, m, n) where there is no additive part.
+    """
+    if not additive:
+        return *matern_and_slope(squared_distance(phi, psi), signal), np.empty((0, len(phi), len(psi)))
+    parts = np.array(list(column_distances(phi, psi, owner)))
+    k, slope = matern_and_slope(parts.sum(0), signal * (1.0 - additive))
+    own, own_slope = matern_and_slope(parts, signal * additive / len(parts))
+    k += own.sum(0)
+    return k, slope, own_slope
+
+
+def column_distances(phi: FloatArray, psi: FloatArray, owner: IntArray) -> Iterator[FloatArray]:
+    """r2_j (m, n) of each column."""
+    ends = [*_first_features(owner).tolist(), len(owner)]
+    for begin, end in pairwise(ends):
+        if end - begin == 1:
+            gap = phi[:, begin:end] - psi[:, begin]
+            gap *= gap
+            yield gap
+        else:
+            yield squared_distance(phi[:, begin:end], psi[:, begin:end])
+
+
+def by_column(features: FloatArray, owner: IntArray) -> FloatArray:
+    """Sums over the features of each column: (D, ...) to (d, ...)."""
+    sums: FloatArray = np.add.reduceat(features, _first_features(owner), axis=0)
+    return sums
+
+
+def squared_distance(phi: FloatArray, psi: FloatArray) -> FloatArray:
+    """r2 (m, n), by one matrix product."""
+    r2 = phi @ (-2.0 * psi.T)
+    r2 += np.einsum("mf,mf->m", phi, phi)[:, None]
+    r2 += np.einsum("nf,nf->n", psi, psi)
+    return np.maximum(r2, 0.0, out=r2)
+
+
+def _block(phi: FloatArray, psi: FloatArray, signal: float, additive: float, owner: IntArray) -> FloatArray:
     if not additive:
         return matern(squared_distance(phi, psi), signal)
     parts = list(column_distances(phi, psi, owner))
@@ -39,43 +99,9 @@ def kernel(phi: FloatArray, psi: FloatArray, signal: float, additive: float, own
     return k
 
 
-def kernel_and_slopes(
-    phi: FloatArray, psi: FloatArray, signal: float, additive: float, owner: IntArray
-) -> tuple[FloatArray, FloatArray, list[FloatArray]]:
-    """k, its slope dk / d(r2) of the product part, (m, n) each, and for each column dk / d(r2_j) of the additive part.
-
-    The list is empty where there is no additive part.
-    """
-    if not additive:
-        return *matern_and_slope(squared_distance(phi, psi), signal), []
-    parts = list(column_distances(phi, psi, owner))
-    k, slope = matern_and_slope(np.sum(parts, axis=0), signal * (1.0 - additive))
-    slopes = []
-    for r2 in parts:
-        own, own_slope = matern_and_slope(r2, signal * additive / len(parts))
-        k += own
-        slopes.append(own_slope)
-    return k, slope, slopes
-
-
-def column_distances(phi: FloatArray, psi: FloatArray, owner: IntArray) -> Iterator[FloatArray]:
-    """r2_j (m, n) of each column."""
-    for j in range(int(owner[-1]) + 1):
-        mine = slice(int(np.searchsorted(owner, j)), int(np.searchsorted(owner, j, side="right")))
-        if mine.stop - mine.start == 1:
-            gap = phi[:, mine] - psi[:, mine].T
-            gap *= gap
-            yield gap
-        else:
-            yield squared_distance(phi[:, mine], psi[:, mine])
-
-
-def squared_distance(phi: FloatArray, psi: FloatArray) -> FloatArray:
-    """r2 (m, n), by one matrix product."""
-    r2 = phi @ (-2.0 * psi.T)
-    r2 += np.einsum("mf,mf->m", phi, phi)[:, None]
-    r2 += np.einsum("nf,nf->n", psi, psi)
-    return np.maximum(r2, 0.0, out=r2)
+def _first_features(owner: IntArray) -> IntArray:
+    """Where each column begins (d,)."""
+    return np.flatnonzero(np.diff(owner, prepend=-1))
 
 
 def matern(r2: FloatArray, signal: float) -> FloatArray:
