@@ -1,4 +1,4 @@
-"""SearchCV: a study as a scikit-learn estimator, in the place of GridSearchCV and RandomizedSearchCV.
+"""SearchCV: a study as a scikit-learn estimator, in the place of GridSearchCV and RandomizedSearchCV; and `hypergradient`.
 
     space = {"alpha": tt.Float(1e-6, 1e-1, log=True), "activation": ["relu", "tanh"]}
     search = SearchCV(MLPClassifier(), space, cv=3, random_state=0)
@@ -25,6 +25,7 @@ from trimtab import samplers
 from trimtab._version import __version__
 from trimtab.errors import Conflict, InputError, MissingExtra
 from trimtab.integrations._sklearn_folds import Folds, Row, SameSplits
+from trimtab.integrations._sklearn_hypergradient import hypergradient
 from trimtab.records import Event, Opened
 from trimtab.space import Space
 from trimtab.storage import Memory, Storage, open_storage
@@ -40,7 +41,7 @@ except ImportError as error:
         "Install it with: python -m pip install 'scikit-learn>=1.4'"
     ) from error
 
-__all__ = ["SearchCV"]
+__all__ = ["SearchCV", "hypergradient"]
 
 _DO_NOT_LEARN = (samplers.Grid, samplers.Random, samplers.Sobol)
 
