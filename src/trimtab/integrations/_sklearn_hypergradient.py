@@ -59,8 +59,8 @@ def hypergradient(
                 classifiers that of the probabilities. None: "log_loss" for a classifier, "squared_error" for a regressor
     seeds       values of random_state, each a training; None: the estimator's random_state, which must then be a whole number
     log, check, step, tolerance   as in `trimtab.sensitivity.hypergradient`; step=None is 0.1 for activation="relu", whose training jumps
-                a little wherever a unit switches, so that only larger steps show the slope. check="complete" also runs scikit-learn's fit once, and raises
-                StudyError where its weights are not those of the step-by-step training to 1e-8
+                a little wherever a unit switches, so that only larger steps show the slope. check="complete" also runs scikit-learn's
+                fit once, and raises StudyError where its weights are not those of the step-by-step training to 1e-8
 
     The epoch at which training stops, and the epoch that early_stopping=True goes back to, are held fixed in the gradient: where a
     small step changes them, the result jumps, and the finite differences of the check show it. With solver="lbfgs" scikit-learn's

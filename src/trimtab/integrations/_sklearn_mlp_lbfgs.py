@@ -24,7 +24,9 @@ from trimtab.numerics import FloatArray
 __all__ = ["Converged", "alpha_gradient", "converge"]
 
 STILL = 1e-10  # norm of the training loss's gradient that is good enough
+NEAR = 1e-7  # largest component of it from which Newton's steps are faster
 NEWTON_STEPS = 30
+ROUGHLY, FULLY = 1e-5, 1e-12  # relative residual of a Newton step, and of u
 CG_STEPS = 2_000
 DAMPING = (
     1e-8  # the first rho that is tried after 0, relative to the curvature along the right side; then 10 times more each
@@ -48,13 +50,13 @@ def converge(problem: Problem, alpha: float, seed: int) -> Converged:
     weights = np.concatenate([part.ravel() for part in (*real.coefs_, *real.intercepts_)])
     at = _Point(problem, alpha)
     before = at.norm(weights)
-    options = {"maxiter": 20_000, "maxfun": 40_000, "ftol": 0.0, "gtol": STILL, "maxcor": 30}
+    options = {"maxiter": 5_000, "maxfun": 10_000, "ftol": 0.0, "gtol": NEAR, "maxcor": 30}
     weights = np.asarray(minimize(at.loss, weights, method="L-BFGS-B", jac=True, options=options).x)
     norm = at.norm(weights)
     for _ in range(NEWTON_STEPS):
         if norm <= STILL:
             break
-        step, _, _ = _solve(at, weights, -at.gradient(weights))
+        step, _, _ = _solve(at, weights, -at.gradient(weights), ROUGHLY)
         trial = weights + step
         trial_norm = at.norm(trial)
         if not trial_norm < norm:
@@ -67,7 +69,7 @@ def alpha_gradient(problem: Problem, alpha: float, weights: FloatArray) -> tuple
     """Value, d value / d alpha, the relative residual of the system that was solved for it, and the rho that it took."""
     value, slope = problem.judge(weights)
     at = _Point(problem, alpha)
-    u, residual, rho = _solve(at, weights, slope)
+    u, residual, rho = _solve(at, weights, slope, FULLY)
     decayed = Layout(problem.network, weights).decayed
     return value, float(-u[decayed] @ weights[decayed] / len(problem.x)), residual, rho
 
@@ -98,7 +100,7 @@ class _Point:
         return np.array(self._passes.gradient_dot[0])
 
 
-def _solve(at: _Point, weights: FloatArray, right: FloatArray) -> tuple[FloatArray, float, float]:
+def _solve(at: _Point, weights: FloatArray, right: FloatArray, enough: float) -> tuple[FloatArray, float, float]:
     """(H + rho)^-1 right by conjugate gradients, its relative residual, and the least rho that showed no negative curvature."""
     at.loss(weights)
     size = float(np.linalg.norm(right))
@@ -107,7 +109,7 @@ def _solve(at: _Point, weights: FloatArray, right: FloatArray) -> tuple[FloatArr
     unit = DAMPING * float(np.linalg.norm(at.curved(right))) / size
     for tried in range(12):
         rho = 0.0 if tried == 0 else unit * 10.0 ** (tried - 1)
-        found = _conjugate_gradients(at, right, rho)
+        found = _conjugate_gradients(at, right, rho, enough)
         if found is not None:
             break
     else:
@@ -115,13 +117,13 @@ def _solve(at: _Point, weights: FloatArray, right: FloatArray) -> tuple[FloatArr
     return found[0], found[1], rho
 
 
-def _conjugate_gradients(at: _Point, right: FloatArray, rho: float) -> tuple[FloatArray, float] | None:
+def _conjugate_gradients(at: _Point, right: FloatArray, rho: float, enough: float) -> tuple[FloatArray, float] | None:
     """Solution and relative residual; None where a direction has no positive curvature."""
     solution, residual = np.zeros_like(right), right.copy()
     direction, square, first = residual.copy(), float(residual @ residual), float(right @ right)
     best, least = solution.copy(), square
     for _ in range(min(CG_STEPS, 4 * len(right))):
-        if square <= 1e-24 * first:
+        if square <= enough**2 * first:
             break
         curved = at.curved(direction) + rho * direction
         curvature = float(direction @ curved)

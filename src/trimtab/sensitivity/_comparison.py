@@ -70,7 +70,7 @@ def compare(
     alone = complete or len(names) == 1
     single, unit = rounding_of(values), unit_of(point)
     lines = [Line(names, point, log, unit * g) for g in (gradients if complete else gradients[:1])]
-    directions = each_alone(lines[0]) if alone else [mixed(lines[0], single)]
+    directions = each_alone(lines[0]) if alone else [mixed(lines[0], single or step is not None)]
     facts = np.empty((len(directions), len(lines), 5))
     for k, v in enumerate(directions):
         for s, line in enumerate(lines):

@@ -26,7 +26,7 @@ from trimtab.numerics import BoolArray, FloatArray
 
 __all__ = ["Differences", "Line", "differences", "each_alone", "mixed", "rounding_of", "unit_of"]
 
-SPREAD = {True: 10.0, False: 1e3}  # of the shares in a mixed direction; by single precision
+SPREAD = {True: 10.0, False: 1e3}  # of the shares in a mixed direction; by whether steps must be large
 STEPS = {True: (1e-2, 1e-1), False: (3e-4, 3e-2)}
 ERROR = {True: 1e-2, False: 1e-7}  # of the derivative, that rounding may make where the step can still grow
 ROUNDING = {True: 5e-7, False: 1e-15}  # a few units in the last place
@@ -87,14 +87,14 @@ def each_alone(line: Line) -> list[FloatArray]:
     return list(np.diag(line.room))
 
 
-def mixed(line: Line, single: bool) -> FloatArray:
+def mixed(line: Line, large: bool) -> FloatArray:
     """A random direction of all hyperparameters, in which each has a share of the derivative of about the same size.
 
-    So an error in a small component is seen beside a large one. Up to 1,000 times (10 in single precision, where rounding would
-    hide more); all shares have one sign, so that they do not cancel.
+    So an error in a small component is seen beside a large one. Up to 1,000 times; 10 where steps must be large, in single precision or
+    for kinks, since to even out more the large component would hardly move. All shares have one sign, so that they do not cancel.
     """
     share = np.abs(line.slope) * line.room
-    size = np.maximum(share, share.max() / SPREAD[single])
+    size = np.maximum(share, share.max() / SPREAD[large])
     r = np.random.default_rng(0).uniform(0.5, 1.0, len(share))
     weights = r * (size.min() / size if size.min() > 0 else np.ones(len(share)))
     sign = np.where((line.slope < 0) & (line.point != 0), -1.0, 1.0)
