@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import trimtab
-from benchmarks.speed import asks, imports, long, storage
+from benchmarks.speed import asks, imports, long, sensitivities, storage
 from benchmarks.tables import markdown, replace_block
 
 HERE = Path(__file__).resolve().parent.parent
@@ -36,12 +36,14 @@ def main() -> None:
         "--quick", action="store_true", help="a smoke run: few repeats, small sizes, nothing is written"
     )
     parser.add_argument("--readme", action="store_true", help="only write the README's table again, from the results")
+    parser.add_argument("--only", metavar="PART", help="only this part; the results keep the others")
     arguments = parser.parse_args()
     quick, results = arguments.quick, HERE / "results" / "speed.json"
     if arguments.readme:
         replace_block(README, "speed", summary(json.loads(results.read_text())))
         return
-    measured: dict[str, Any] = {
+    before = json.loads(results.read_text()) if arguments.only and results.exists() else {}
+    measured: dict[str, Any] = before | {
         "trimtab": trimtab.__version__,
         "python": platform.python_version(),
         "cores": os.cpu_count(),
@@ -49,11 +51,16 @@ def main() -> None:
     jobs = {
         "import": lambda: imports.measure(2 if quick else 11),
         "ask": lambda: asks.measure(3 if quick else 21, 100 if quick else 10_000),
+        "sensitivity": lambda: sensitivities.measure(1 if quick else 7, 60 if quick else 10_000),
         "long": lambda: long.measure(3 if quick else 61, 60 if quick else 10_000),
         "rate": lambda: storage.rates(40 if quick else 2_000, 1 if quick else 3),
         "load": lambda: storage.loading(1_000 if quick else 10_000, 1 if quick else 5),
     }
+    if arguments.only and arguments.only not in jobs:
+        parser.error(f"there is no part {arguments.only!r}; parts: {', '.join(jobs)}")
     for name, job in jobs.items():
+        if arguments.only not in (None, name):
+            continue
         measured[name] = job()
         print(f"\n{name}\n{markdown(measured[name])}", flush=True)
         if name == "ask" and (lines := requirements(measured)):
@@ -126,6 +133,11 @@ def summary(measured: Mapping[str, Any]) -> str:
             what = f"ask and tell after {n:,} trials, {sampler.upper()}"
             peer = asked.get(("optuna", sampler, n))
             add(what, "ms", asked["trimtab", sampler, n]["ms"], None if peer is None else peer["ms"])
+    analysed = {(row["analysis"], row["n"]): row["seconds"] for row in measured.get("sensitivity", ())}
+    for n in (100, 300, 10_000):
+        if ("trimtab sobol", n) in analysed:
+            what = f"sensitivities of {n:,} trials, 10 parameters (Optuna: fANOVA)"
+            add(what, "s", analysed["trimtab sobol", n], analysed.get(("optuna fanova", n)))
     rate = {(row["tool"].split()[0], row["processes"]): row["trials_per_s"] for row in measured["rate"]}
     for processes in (1, 2):
         what = f"durable trials a second on SQLite, {processes} process{'es' * (processes > 1)}"
