@@ -1,6 +1,6 @@
 """How often advice is right, on full tables of trained networks, where every answer is known.
 
-    python -m benchmarks.quality.advice --seeds 5                      uniform trials (60) and those of our own GP (50), all six tables
+    python -m benchmarks.quality.advice --seeds 5 --write              uniform trials (60) and those of our own GP (50), all six tables
     python -m benchmarks.quality.advice --designs uniform --trials 30,60,120 --tasks hpobench:car
     python -m benchmarks.quality.advice --quick                        one table, one seed
 
@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 
 import trimtab as tt
+from benchmarks.peers.driving import commit
 from benchmarks.peers.tasks import Grid
 from benchmarks.quality.analyses import table_of
 from benchmarks.quality.designs import UNIFORM, trials
@@ -40,6 +41,12 @@ from benchmarks.quality.tasks import load, task_names
 
 __all__ = ["judged", "main"]
 
+RULES = (
+    "Freeze: the best that the table still holds is within epsilon. Shrink: the best configuration is not cut off (second "
+    "rule: nothing within epsilon of it is). Widen: the best configuration lies at that end (second rule: one within epsilon "
+    "does). More or enough trials: the configuration called best is, or is not, worse than the best by more than epsilon. "
+    "Repeats: another one tried is truly better."
+)
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "quality"
 LENGTH = {UNIFORM: [60], "trimtab-gp": [50]}
@@ -95,12 +102,23 @@ def main(words: Sequence[str] | None = None) -> int:
     tasks, seeds = arguments.tasks or task_names(["fcnet", "hpobench"]), range(arguments.seeds)
     if arguments.quick:
         tasks, seeds, arguments.designs = tasks[-1:], range(1), [UNIFORM]
-    print("| trials | kind | pieces | right | by the second rule | said of itself | searches with it |")
-    print("|---|---|---|---|---|---|---|")
+    lines = [
+        "| trials | kind | pieces | right | by the second rule | said of itself | searches with it |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    print("\n".join(lines))
     for design in arguments.designs:
         for n in arguments.trials or LENGTH.get(design, [50]):
-            print("\n".join(_lines(f"{n} {design}", [_one(design, task, seed, n, arguments) for task in tasks for seed in seeds])),
-                  flush=True)  # fmt: skip
+            found = list(
+                _lines(f"{n} {design}", [_one(design, t, seed, n, arguments) for t in tasks for seed in seeds])
+            )
+            print("\n".join(found), flush=True)
+            lines += found
+    if arguments.write:
+        whole = f"{len(tasks)} full tables of trained networks, {len(seeds)} seeds; trimtab {commit(ROOT / 'src')}."
+        (arguments.results / "ADVICE.md").write_text(
+            f"# How often advice was right\n\n{whole} {RULES}\n\n" + "\n".join(lines) + "\n"
+        )
     return 0
 
 
@@ -144,6 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=5, help="how many")
     parser.add_argument("--results", type=lambda t: Path(t).resolve(), default=RESULTS)
     parser.add_argument("--quick", action="store_true", help="one table, one seed, uniform trials")
+    parser.add_argument("--write", action="store_true", help="keep the table as ADVICE.md among the results")
     parser.add_argument("--verbose", action="store_true", help="every piece of advice, to standard error")
     return parser
 
