@@ -31,10 +31,14 @@ def provide(how: Callable[..., TrialTable]) -> None:
     _provided[:] = [how]
 
 
-def evaluate(objective: Any, space: Space, points: FloatArray, **keywords: Any) -> TrialTable:
+Points = FloatArray | Callable[[TrialTable], FloatArray]
+
+
+def evaluate(objective: Any, space: Space, points: Points, **keywords: Any) -> TrialTable:
     """All trials, in order of number, of an ordinary study that has the points (m, d) of `space`; it evaluates those it lacks.
 
-    A point that occurs k times is evaluated k times. keywords: seed, and where and how it runs, as in `minimize`.
+    A point that occurs k times is evaluated k times. points may be a function of the trials so far that gives all points that
+    are wanted until now: it is asked until it wants no more. keywords: seed, and where and how it runs, as in `minimize`.
     StudyError where nobody evaluates.
     """
     if not _provided:

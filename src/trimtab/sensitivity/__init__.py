@@ -11,6 +11,7 @@ from trimtab.sensitivity._effect_curves import EffectCurve, Effects, EffectSurfa
 from trimtab.sensitivity._effects import effects
 from trimtab.sensitivity._failures import failures
 from trimtab.sensitivity._fanova import Fanova, fanova
+from trimtab.sensitivity._finite_difference import FiniteDifference, finite_difference
 from trimtab.sensitivity._gradient import Gradient, gradient
 from trimtab.sensitivity._hypergradient import Hypergradient, Train, Trained, hypergradient
 from trimtab.sensitivity._morris import Morris, MorrisDesign, morris
@@ -36,6 +37,7 @@ __all__ = [
     "EffectSurface",
     "Effects",
     "Fanova",
+    "FiniteDifference",
     "Gradient",
     "Hypergradient",
     "Interactions",
@@ -63,6 +65,7 @@ __all__ = [
     "effects",
     "failures",
     "fanova",
+    "finite_difference",
     "gradient",
     "hypergradient",
     "morris",

@@ -18,7 +18,7 @@ from trimtab.errors import SpaceError
 from trimtab.numerics import BoolArray, FloatArray, IntArray
 from trimtab.space import _plain
 from trimtab.space._categorical import Constant
-from trimtab.space._columns import columns_of
+from trimtab.space._columns import Column, columns_of
 from trimtab.space._constraints import Constraint
 from trimtab.space._encode import encode_one
 from trimtab.space._labels import label_of
@@ -68,6 +68,12 @@ class Space:
             c.parameter.when is not None and c.parameter.kind == "constant" for c in self._columns
         )
         self._check_possible()
+
+    def joined(self, name: str, parameter: Parameter) -> Space:
+        """This space with one more parameter, whose column comes last. SpaceError if it has one of this name."""
+        if any(name in (c.name, c.public) for c in self._columns):
+            raise SpaceError(f"The space has a parameter {name!r} already.")
+        return Space((*self._columns, Column(name, name, parameter, order=len(self._columns))), self.constraints)
 
     @property
     def cells(self) -> int | None:

@@ -1,15 +1,17 @@
 """Lists of points as ordinary studies: stored, resumable, evaluated by many workers.
 
 The study's sampler hands out the points of the list in order, each as often as it occurs. What the study has already, whoever proposed it,
-is not evaluated again; so a stored study goes on where it was, and with a longer list evaluates what is new.
+is not evaluated again; so a stored study goes on where it was, and with a longer list evaluates what is new. A list may also be a function
+of the trials: it is asked again each time that everything on it has ended, until it wants nothing new.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from trimtab.numerics import FloatArray
 from trimtab.records import TrialTable
 from trimtab.records._evaluation import point_keys
 from trimtab.space import Space
+from trimtab.study._proposals import Proposals
 
 if TYPE_CHECKING:
     from trimtab.executors import Executor
@@ -74,13 +77,13 @@ class Listed:
         return self.points[chosen]
 
     def __repr__(self) -> str:
-        return f"Listed({len(self.points)} points)"
+        return "Listed()"
 
 
 def evaluate_points(
     objective: Callable[[Any], object],
     space: Space,
-    points: FloatArray,
+    points: FloatArray | Callable[[TrialTable], FloatArray],
     *,
     seed: int,
     storage: str | os.PathLike[str] | Storage | None = None,
@@ -93,17 +96,35 @@ def evaluate_points(
     progress: bool = True,
     callbacks: Sequence[Callable[[Any, Any], object]] = (),
 ) -> TrialTable:
-    """Have a study evaluate the points (m, d) that it does not have yet; all its trials. Keywords as in `minimize`."""
+    """Have a study evaluate the points (m, d) that it does not have yet; all its trials. Keywords as in `minimize`.
+
+    points: all of them, or a function of the study's table that gives all that are wanted so far.
+    """
     from trimtab.study._loop import Budget, run
     from trimtab.study._study import Study
 
-    study = Study(space, sampler=Listed(points), storage=storage, name=name, seed=seed)
-    have = Counter(point_keys(study.recover().ended.x))
-    left = sum((Counter(point_keys(points)) - have).values())
-    if left:
-        budget = Budget(n_trials=left, timeout=timeout, retries=retries)
-        run(study, objective, budget, workers, executor, catch, progress, callbacks)
-    table = study.table
+    study = Study(space, sampler=Listed(np.empty((0, space.d))), storage=storage, name=name, seed=seed)
+    budget = Budget(n_trials=0, timeout=timeout, retries=retries)
+    began, table, ended = time.monotonic(), study.recover(), -1
+    while len(table.ended) > ended:
+        ended = len(table.ended)
+        wanted = points(table) if callable(points) else points
+        left = sum((Counter(point_keys(wanted)) - Counter(point_keys(table.ended.x))).values())
+        spare = None if timeout is None else timeout - (time.monotonic() - began)
+        if not left or (spare is not None and spare <= 0):
+            break
+        study._proposals = Proposals(Listed(wanted), space, study.seed)
+        run(
+            study,
+            objective,
+            replace(budget, n_trials=left, timeout=spare),
+            workers,
+            executor,
+            catch,
+            progress,
+            callbacks,
+        )
+        table = study.table
     if isinstance(storage, (str, os.PathLike)):
         study.close()
     return table
