@@ -190,13 +190,13 @@ class Passes:
         from scipy.special import xlogy
 
         if self.network.output == "identity":
-            return float(0.5 * np.mean((y - out) ** 2, axis=0).mean())
+            return float(0.5 * (np.sum((y - out) ** 2, axis=0) / len(y)).mean())
         eps = np.finfo(out.dtype).eps
         out = np.clip(out, eps, 1 - eps)
         terms = xlogy(y, out)
         if self.network.output == "logistic":
             terms = terms + xlogy(1 - y, 1 - out)
-        return float(-np.mean(terms, axis=0).sum())
+        return float(-(np.sum(terms, axis=0) / len(y)).sum())
 
 
 def _activate(f: str, z: FloatArray) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from trimtab.integrations._sklearn_mlp_network import Layout, Network, Passes
 from trimtab.integrations._sklearn_mlp_optimisers import SGD, Adam, Optimiser
-from trimtab.numerics import FloatArray
+from trimtab.numerics import FloatArray, IntArray
 
 __all__ = ["Fit", "fit"]
 
@@ -30,7 +30,7 @@ class Fit:
     weights      (m,) and weights_dot (p, m), their derivatives with respect to the names of wrt, in order
     loss_curve   training loss after each epoch
     kept         the epoch after which the weights were so: the last one, or with early_stopping the best one
-    growth       (s, p) norms of weights_dot after each of the s batches up to there
+    growth       (s, p) norms of weights_dot after each of the s batches up to there; (0, 0) where wrt is ()
     """
 
     network: Network
@@ -58,7 +58,7 @@ def fit(
     x (n, inputs) and y (n, outputs), where y is bool for a classifier, as there. Training ends early where the
     weights are no longer finite: scikit-learn goes on to max_iter, and then raises an error.
     """
-    from sklearn.utils import check_random_state, gen_batches, shuffle
+    from sklearn.utils import check_random_state, gen_batches
 
     random_state = check_random_state(seed)
     weights = network.initial(random_state)
@@ -70,13 +70,14 @@ def fit(
     targets = y.astype(np.float64)
     size = min(200, n) if settings["batch_size"] == "auto" else int(np.clip(settings["batch_size"], 1, n))
     d_alpha = np.array([float(name == "alpha") for name in wrt])
-    order, loss_curve, growth = np.arange(n), [], []
+    batches, order = list(gen_batches(n, size)), np.arange(n)
+    loss_curve, growth = [], []
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for _ in range(settings["max_iter"]):
             if settings["shuffle"]:
-                order = shuffle(order, random_state=random_state)
+                order = order[_shuffled(n, random_state)]
             total = 0.0
-            for batch in gen_batches(n, size):
+            for batch in batches:
                 rows = order[batch] if settings["shuffle"] else batch
                 total += passes.loss(x[rows], targets[rows], alpha) * (batch.stop - batch.start)
                 if wrt:
@@ -84,7 +85,7 @@ def fit(
                 optimiser.step(weights, passes.gradient)
                 if wrt:
                     optimiser.step_dot(weights_dot, passes.gradient, passes.gradient_dot)
-                growth.append(np.sqrt(np.einsum("pm,pm->p", weights_dot, weights_dot)))
+                    growth.append(np.sqrt(np.einsum("pm,pm->p", weights_dot, weights_dot)))
             loss_curve.append(total / n)
             tired = watch.tired(loss_curve[-1], passes)
             optimiser.epoch_ends(len(loss_curve) * n)
@@ -93,8 +94,15 @@ def fit(
             if tired:
                 watch.rest()
     weights, weights_dot, kept = watch.chosen(passes)
-    steps = kept * (len(growth) // len(loss_curve))
-    return Fit(network, weights, weights_dot, loss_curve, kept, np.array(growth[:steps]).reshape(steps, len(wrt)))
+    growth = growth[: kept * len(batches)]
+    return Fit(network, weights, weights_dot, loss_curve, kept, np.array(growth).reshape(len(growth), len(wrt)))
+
+
+def _shuffled(n: int, random_state: Any) -> IntArray:
+    """As sklearn.utils.shuffle does it, without its checks in every epoch."""
+    order = np.arange(n)
+    random_state.shuffle(order)
+    return order
 
 
 def _optimiser(settings: Mapping[str, Any], m: int, wrt: Sequence[str]) -> Optimiser:
