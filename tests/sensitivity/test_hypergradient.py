@@ -422,4 +422,4 @@ def test_an_error_of_a_training_of_the_check_says_where():
 
     with pytest.raises(RuntimeError) as caught:
         hypergradient(train, {"lr": 0.1})
-    assert "one of the check" in caught.value.__notes__[0]
+    assert "one of the neighbours" in caught.value.__notes__[0]

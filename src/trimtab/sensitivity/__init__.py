@@ -24,6 +24,7 @@ from trimtab.sensitivity._result import Result
 from trimtab.sensitivity._robustness import robustness
 from trimtab.sensitivity._saltelli import Saltelli, SaltelliDesign, saltelli
 from trimtab.sensitivity._shapley import PairValues, Shapley, shapley
+from trimtab.sensitivity._smoothed import SmoothedGradient, smoothed_gradient
 from trimtab.sensitivity._sobol import Interactions, Sensitivity, sobol
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "SaltelliDesign",
     "Sensitivity",
     "Shapley",
+    "SmoothedGradient",
     "Switches",
     "Train",
     "Trained",
@@ -75,5 +77,6 @@ __all__ = [
     "robustness",
     "saltelli",
     "shapley",
+    "smoothed_gradient",
     "sobol",
 ]

@@ -11,7 +11,6 @@ own), this file runs it at neighbouring hyperparameters and says in words whethe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +21,7 @@ from trimtab.numerics import BoolArray, FloatArray
 from trimtab.sensitivity._comparison import Comparison, compare
 from trimtab.sensitivity._result import Result
 from trimtab.sensitivity._trained import Train, Trained, trained
+from trimtab.sensitivity._training_arguments import logged_of, names_of, seeds_of
 from trimtab.sensitivity._trust import (
     DISTRUST,
     TRUST,
@@ -143,14 +143,13 @@ def hypergradient(
     grows as in chaos; seeds that disagree in the sign. Raises InputError for bad arguments and for a `train` that does not return
     what it must. Sources: see `docs/hypergradients.md`.
     """
-    names = _names(at, wrt)
-    logged = _logged(at, names, log)
-    seeds = _checked(check, seeds, step, tolerance)
+    names, seeds = names_of(at, wrt), seeds_of(seeds)
+    log_mask = logged_of(at, names, log)
+    _check_settings(check, step, tolerance)
     runs = [trained(train, at, seed, names) for seed in seeds]
     values = np.array([run.value for run in runs])
     gradients = np.array([[run.gradient[name] for name in names] for run in runs])
     point = np.array([float(at[name]) for name in names])
-    log_mask = np.array([name in logged for name in names])
     with np.errstate(over="ignore", invalid="ignore"):
         gradient, value = gradients.mean(axis=0), float(values.mean())
     grown = [[growth(np.asarray(run.tangent.get(name, ()), dtype=float)) for name in names] for run in runs]
@@ -160,7 +159,7 @@ def hypergradient(
         parameters=names, at=point, value=value, gradient=gradient,
         log_gradient=np.where(log_mask, point * gradient, np.nan),
         finite_difference=np.full(p, np.nan), relative_error=np.full(p, np.nan), verdicts={},
-        seeds=tuple(seeds), values=values, seed_gradients=gradients, sign_agreement=sign_agreement(gradients),
+        seeds=seeds, values=values, seed_gradients=gradients, sign_agreement=sign_agreement(gradients),
         lyapunov=lyapunov, grown=times,
         directions=np.empty((0, p)), steps=none, near=none, far=none, step_disagreement=none, measured=none, predicted=none,
         check=check, tolerance=tolerance, trainings=len(runs), notes=(),
@@ -175,7 +174,8 @@ def hypergradient(
         )  # fmt: skip
         told.update(zip(some, found.verdicts, strict=True))
         result = _with(result, found, usable)
-    return replace(result, verdicts=_verdicts(result, told), notes=_notes(result))
+    verdicts = _verdicts(result, told)
+    return replace(result, verdicts=verdicts, notes=_notes(result, verdicts))
 
 
 def _with(result: Hypergradient, found: Comparison, usable: BoolArray) -> Hypergradient:
@@ -209,62 +209,25 @@ def _verdicts(result: Hypergradient, told: Mapping[str, str]) -> dict[str, str]:
     return verdicts
 
 
-def _notes(result: Hypergradient) -> tuple[str, ...]:
+def _notes(result: Hypergradient, verdicts: Mapping[str, str]) -> tuple[str, ...]:
     notes = ["gradient is per unit of the hyperparameter, log_gradient per factor of e."]
     if result.check == "cheap" and len(result.steps) and np.isnan(result.finite_difference).all():
         notes.append(
             "relative_error is that of the random mix of all hyperparameters, each with about the same share of it; "
             'check="complete" compares each by itself.'
         )
+    if any(verdict.startswith(DISTRUST) for verdict in verdicts.values()):
+        notes.append(
+            "Where a gradient is not to be trusted, trimtab.sensitivity.smoothed_gradient gives that of the result averaged over a "
+            "neighbourhood, and finite_difference and gradient ask trials."
+        )
     return tuple(notes)
 
 
-def _names(at: Mapping[str, float], wrt: Sequence[str] | None) -> tuple[str, ...]:
-    floats = [name for name, value in at.items() if isinstance(value, float | np.floating)]
-    if isinstance(wrt, str):
-        raise InputError(f"wrt must be a sequence of names, got the text {wrt!r}. Write wrt=[{wrt!r}].")
-    names = tuple(floats if wrt is None else wrt)
-    for name in names:
-        if name not in at:
-            raise InputError(f"wrt has {name!r}, which is no hyperparameter of at (it has {', '.join(map(repr, at))}).")
-        if name not in floats:
-            hint = f"Write {at[name]}.0 if it is continuous. " if type(at[name]) is int else ""
-            raise InputError(
-                f"{name!r} is {at[name]!r}, a {type(at[name]).__name__}, and only floats have a gradient. {hint}For others use "
-                "trimtab.sensitivity.finite_difference or one_at_a_time."
-            )
-        if not math.isfinite(at[name]):
-            raise InputError(f"{name!r} must be finite, got {at[name]!r}.")
-    if not names or len(set(names)) < len(names):
-        raise InputError(
-            f"wrt must name at least one float of at, each once, got {list(names)} (floats are {', '.join(map(repr, floats)) or 'none'})."
-        )
-    return names
-
-
-def _logged(at: Mapping[str, float], names: tuple[str, ...], log: Collection[str] | None) -> frozenset[str]:
-    if log is None:
-        return frozenset(name for name in names if at[name] > 0)
-    if isinstance(log, str):
-        raise InputError(f"log must be a collection of names, got the text {log!r}. Write log=[{log!r}].")
-    for name in log:
-        if name not in at:
-            raise InputError(f"log has {name!r}, which is no hyperparameter of at (it has {', '.join(map(repr, at))}).")
-        if name in names and not at[name] > 0:
-            raise InputError(
-                f"{name!r} is {at[name]!r} and can be on a log scale only if it is > 0. Leave it out of log=."
-            )
-    return frozenset(log)
-
-
-def _checked(check: str, seeds: Sequence[int], step: float | None, tolerance: float) -> list[int]:
+def _check_settings(check: str, step: float | None, tolerance: float) -> None:
     if check not in CHECKS:
         raise InputError(f"check must be one of {', '.join(map(repr, CHECKS))}, got {check!r}.")
     if step is not None and not 0 < step < 1:
         raise InputError(f"step must be a number between 0 and 1, or None to choose it, got {step!r}.")
     if not 0 < tolerance < 1:
         raise InputError(f"tolerance must be a number between 0 and 1, got {tolerance!r}.")
-    whole = [] if isinstance(seeds, int | str) else [s for s in seeds if isinstance(s, int | np.integer)]
-    if isinstance(seeds, int | str) or not whole or len(whole) < len(seeds) or len(set(whole)) < len(whole):
-        raise InputError(f"seeds must be a sequence of different whole numbers, such as (0, 1, 2), got {seeds!r}.")
-    return [int(s) for s in whole]

@@ -51,7 +51,8 @@ def plain(train: Train, at: Mapping[str, float], seed: int, changed: Mapping[str
         return trained(train, {**at, **changed}, seed, ()).value
     except Exception as error:
         error.add_note(
-            f'This training was one of the check, with {dict(changed)!r}. Give a smaller step=, or check="none".'
+            f"This training was one of the neighbours, with {dict(changed)!r}. A smaller step= (or sigma=) keeps nearer; hypergradient "
+            'asks for none with check="none".'
         )
         raise
 
