@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,16 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path):
 def test_each_block_of_the_how_to_runs(tmp_path):
     for block in blocks(ROOT / "docs/how-to.md", "python"):
         run(block, tmp_path)
+
+
+def test_each_block_of_the_page_on_hypergradients_runs(tmp_path):
+    out = ""
+    for block in blocks(ROOT / "docs/hypergradients.md", "python"):
+        if "torch" not in block or find_spec("torch"):
+            out += run(block, tmp_path)
+    assert "  trust" in out
+    assert "do not trust this gradient: the derivative of the weights grew" in out
+    assert "Smoothed gradient" in out
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
