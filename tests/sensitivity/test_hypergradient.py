@@ -150,7 +150,7 @@ def test_a_wrong_gradient_is_found(wrong, by, dtype):
     if (
         dtype is np.float64
     ):  # single precision cannot see the weight decay's share beside the others', which are 1,000 times as large
-        assert doubted(cheap, "along the random mix")
+        assert doubted(cheap, "along a mix of equal steps", "along the random mix")
     assert [name for name, verdict in complete.verdicts.items() if verdict != "trust"] == [wrong]
     assert "finite difference is" in complete.verdicts[wrong]
 
@@ -244,6 +244,16 @@ def test_a_learning_rate_past_the_edge_of_stability(lr, trust):
 
     assert h.trusted == trust
     assert trust or doubted(h, "Lyapunov", "disagree", "finite difference")
+
+
+def test_the_cheap_check_moves_every_hyperparameter_by_a_real_step():
+    """The learning rate's share is 10,000 times the other's: a mix that evens that out hardly moves it, and does not see that it is rough."""
+
+    def train(params, seed, wrt):
+        u = math.log(params["lr"] / 0.1)
+        return Trained(2.0 + 1e-3 * math.sin(1e5 * u) + 0.01 * params["b"], {"lr": 1e-3 * 1e5 / 0.1, "b": 0.01})
+
+    assert doubted(hypergradient(train, {"lr": 0.1, "b": 1.0}), "along a mix of equal steps")
 
 
 def test_a_diverging_training_is_not_trusted():

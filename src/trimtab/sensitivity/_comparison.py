@@ -25,6 +25,8 @@ from trimtab.sensitivity._trust import DISTRUST, TRUST, UNCHECKED
 __all__ = ["Comparison", "compare"]
 
 ROUGH = 0.25  # difference of two step sizes' derivatives that a smooth training does not show
+EVENED, EVENED_AT_LARGE_STEPS = 1e3, 10.0  # to even out more, the one with the largest share would hardly move
+MIXED = "along the random mix of all of them "
 NEGLIGIBLE = 1e-8  # of the value, for a factor of e
 NOT_AGAIN = 1e-3  # of a step's effect: a difference of two trainings of one seed above it counts
 
@@ -64,17 +66,21 @@ def compare(
 ) -> Comparison:
     """values (S,) and gradients (S, p) of the trainings with `seeds`, all finite; the other arguments as in `hypergradient`.
 
-    Complete: each hyperparameter by itself and every seed given. Otherwise one random mix, with the first seed.
+    Complete: each hyperparameter by itself and every seed given. Otherwise random mixes of all, with the first seed: two of them, where
+    small steps are enough. In one all move alike, so that each takes a step that it would really take; in the other those with a small
+    share of the derivative move up to 1,000 times as much as the one with the largest, so that an error in them is seen.
     """
     point = np.array([float(at[name]) for name in names])
     alone = complete or len(names) == 1
     single, unit = rounding_of(values), unit_of(point)
     lines = [Line(names, point, log, unit * g) for g in (gradients if complete else gradients[:1])]
-    directions = each_alone(lines[0]) if alone else [mixed(lines[0], single or step is not None)]
+    pair = not (alone or single or step is not None)
+    directions = each_alone(lines[0]) if alone else _mixes(lines[0], pair)
     facts = np.empty((len(directions), len(lines), 5))
     for k, v in enumerate(directions):
         for s, line in enumerate(lines):
-            d = differences(partial(plain, train, at, seeds[s]), line, v, float(values[s]), step, single)
+            value = partial(plain, train, at, seeds[s])
+            d = differences(value, line, v, float(values[s]), step, single=single, pair=pair)
             facts[k, s] = d.near, d.far, d.measured, d.floor, d.step
     told = np.array([[line.slope @ v for line in lines] for v in directions])
     with np.errstate(invalid="ignore", over="ignore"):
@@ -83,26 +89,32 @@ def compare(
         rough = _relative(facts[:, :, 0], facts[:, :, 1], least)
         hidden = np.linalg.norm(facts[:, :, 2] - told, axis=1) <= np.linalg.norm(facts[:, :, 3], axis=1)
         near, far, measured, _, steps = facts.mean(axis=1).T
-    good = (error <= tolerance) & (rough <= ROUGH)
+    good = (error <= tolerance) & ~(rough > ROUGH)
     doubtful = bool(np.any(~hidden & ~good))
     again = plain(train, at, seeds[0], {}) if doubtful else math.nan
     found = Comparison(
         directions=np.array(directions), steps=steps, near=near, far=far, step_disagreement=rough, measured=measured,
         predicted=told.mean(axis=1), finite_difference=np.full(len(names), np.nan), relative_error=error, verdicts=(),
-        trainings=4 * len(directions) * len(lines) + int(doubtful),
+        trainings=(2 if pair else 4) * len(directions) * len(lines) + int(doubtful),
     )  # fmt: skip
-    where = "" if alone else "along the random mix of all of them "
+    where = ("",) * len(good) if alone else ("along a mix of equal steps of all of them ", MIXED) if pair else (MIXED,)
     verdicts = [
-        TRUST if good[k] else _doubt(found, k, bool(hidden[k]), values[0], again, where) for k in range(len(good))
+        TRUST if good[k] else _doubt(found, k, bool(hidden[k]), values[0], again, where[k]) for k in range(len(good))
     ]
     return _for_each(found, verdicts, unit, alone)
 
 
+def _mixes(line: Line, pair: bool) -> list[FloatArray]:
+    return [mixed(line, 1.0, seed=1), mixed(line, EVENED)] if pair else [mixed(line, EVENED_AT_LARGE_STEPS)]
+
+
 def _for_each(found: Comparison, verdicts: list[str], unit: FloatArray, alone: bool) -> Comparison:
-    """The comparison with its entries for each hyperparameter."""
+    """The comparison with its entries for each hyperparameter; of several mixes the worst."""
     p = len(unit)
     if not alone:
-        return replace(found, relative_error=np.repeat(found.relative_error, p), verdicts=tuple(verdicts * p))
+        worst = min(verdicts, key=lambda v: (v == TRUST, not v.startswith(DISTRUST)))
+        error = np.full(p, found.relative_error.max())
+        return replace(found, relative_error=error, verdicts=(worst,) * p)
     own = found.measured / np.diag(found.directions) / unit
     return replace(found, finite_difference=own, verdicts=tuple(verdicts))
 

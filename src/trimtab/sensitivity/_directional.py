@@ -1,15 +1,16 @@
-"""Finite differences of real training runs along a direction of hyperparameters, at two step sizes.
+"""Finite differences of real training runs along a direction of hyperparameters.
 
 Notation
     t, c         a hyperparameter and its coordinate: log t on the log scale, t / |t| otherwise (t itself at 0)
     v            a direction in the coordinates (p,)
     h            the step: trainings at -2 h, -h, h, 2 h along v; at h, 2 h, 3 h, 4 h where a hyperparameter is 0, which is an end
     near, far    second-order differences with h and with 2 h
-    measured     the fourth-order difference of all of them: Richardson's (4 near - far) / 3 in the middle
+    measured     the fourth-order difference of all of them: Richardson's (4 near - far) / 3 in the middle. Of a pair, trainings at -h and h
+                 (h and 2 h) only, it is near; far is not known
     rho          relative rounding of a training's value
 
-A step is as small as rounding lets it be: its error is rho |value| / h against the derivative, and curvature's grows with h^4. Towards
-1, steps shrink with the distance from 1, as momentum 0.999 is as far from 0.998 as 0.9 is from 0.8.
+A step is as small as rounding lets it be: its error is rho |value| / h against the derivative, and curvature's grows with h^4, of pairs
+with h^2. Towards 1, steps shrink with the distance from 1, as momentum 0.999 is as far from 0.998 as 0.9 is from 0.8.
 
 Source: Fornberg 1988 (doi:10.1090/S0025-5718-1988-0935077-0) for the weights of the differences.
 """
@@ -26,11 +27,11 @@ from trimtab.numerics import BoolArray, FloatArray
 
 __all__ = ["Differences", "Line", "differences", "each_alone", "mixed", "rounding_of", "unit_of"]
 
-SPREAD = {True: 10.0, False: 1e3}  # of the shares in a mixed direction; by whether steps must be large
-STEPS = {True: (1e-2, 1e-1), False: (3e-4, 3e-2)}
+STEPS = {True: (1e-2, 1e-1), False: (3e-4, 3e-2)}  # by whether the training is in single precision
 ERROR = {True: 1e-2, False: 1e-7}  # of the derivative, that rounding may make where the step can still grow
+OF_PAIRS = (1e-4, 1e-2, 1e-6)  # the same three of pairs, whose curvature error grows with h^2
 ROUNDING = {True: 5e-7, False: 1e-15}  # a few units in the last place
-MIDDLE, END = (-2, -1, 1, 2), (1, 2, 3, 4)
+MIDDLE, END = (-1, 1, -2, 2), (1, 2, 3, 4)
 FLOOR = 6.0  # times rho |value| / h: the differences' own rounding
 
 Value = Callable[[Mapping[str, float]], float]
@@ -87,36 +88,39 @@ def each_alone(line: Line) -> list[FloatArray]:
     return list(np.diag(line.room))
 
 
-def mixed(line: Line, large: bool) -> FloatArray:
-    """A random direction of all hyperparameters, in which each has a share of the derivative of about the same size.
+def mixed(line: Line, evened: float, seed: int = 0) -> FloatArray:
+    """A random direction of all hyperparameters, in which those with a small share of the derivative move more, up to `evened` times.
 
-    So an error in a small component is seen beside a large one. Up to 1,000 times; 10 where steps must be large, in single precision or
-    for kinks, since to even out more the large component would hardly move. All shares have one sign, so that they do not cancel.
+    So an error in a small component is seen beside a large one. All shares have one sign, so that they do not cancel.
     """
     share = np.abs(line.slope) * line.room
-    size = np.maximum(share, share.max() / SPREAD[large])
-    r = np.random.default_rng(0).uniform(0.5, 1.0, len(share))
+    size = np.maximum(share, share.max() / evened)
+    r = np.random.default_rng(seed).uniform(0.5, 1.0, len(share))
     weights = r * (size.min() / size if size.min() > 0 else np.ones(len(share)))
     sign = np.where((line.slope < 0) & (line.point != 0), -1.0, 1.0)
     return np.asarray(sign * weights * line.room)
 
 
-def differences(train: Value, line: Line, v: FloatArray, value: float, step: float | None, single: bool) -> Differences:
-    """Four trainings along v. value: of the training at the point itself; step: h, or None to choose it."""
+def differences(
+    train: Value, line: Line, v: FloatArray, value: float, step: float | None, *, single: bool, pair: bool
+) -> Differences:
+    """Trainings along v: a pair, or four. value: of the training at the point itself; step: h, or None to choose it."""
     slope = float(line.slope @ v)
-    h = _step(abs(slope), abs(value), single) if step is None else step
+    limits = OF_PAIRS if pair else (*STEPS[single], ERROR[single])
+    h = _step(abs(slope), ROUNDING[single] * abs(value), *limits) if step is None else step
     at_end = bool(np.any((line.point == 0) & (v != 0)))
-    y = [train(line.moved(v, m * h)) for m in (END if at_end else MIDDLE)]
-    if at_end:
-        near, far = (-3 * value + 4 * y[0] - y[1]) / (2 * h), (-3 * value + 4 * y[1] - y[3]) / (4 * h)
+    y = [train(line.moved(v, m * h)) for m in (END if at_end else MIDDLE)[: 2 if pair else 4]]
+    near = (-3 * value + 4 * y[0] - y[1]) / (2 * h) if at_end else (y[1] - y[0]) / (2 * h)
+    far, measured = math.nan, near
+    if not pair and at_end:
+        far = (-3 * value + 4 * y[1] - y[3]) / (4 * h)
         measured = (-25 * value + 48 * y[0] - 36 * y[1] + 16 * y[2] - 3 * y[3]) / (12 * h)
-    else:
-        near, far = (y[2] - y[1]) / (2 * h), (y[3] - y[0]) / (4 * h)
+    elif not pair:
+        far = (y[3] - y[2]) / (4 * h)
         measured = (4 * near - far) / 3
     return Differences(v, h, near, far, measured, FLOOR * ROUNDING[single] * abs(value) / h)
 
 
-def _step(slope: float, size: float, single: bool) -> float:
-    least, most = STEPS[single]
-    wanted = ROUNDING[single] * size / (ERROR[single] * slope) if slope > 0 else math.inf
+def _step(slope: float, rounding: float, least: float, most: float, error: float) -> float:
+    wanted = rounding / (error * slope) if slope > 0 else math.inf
     return min(max(wanted, least), most)

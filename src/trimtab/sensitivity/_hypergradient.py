@@ -54,8 +54,8 @@ class Hypergradient(Result):
     lyapunov            growth of log |d weights / d hyperparameter| a recorded step, over the last half; largest over the seeds
     grown               the same as a factor over that half
     directions          (c, p) that were checked, in the coordinates (log, or in parts of the value); steps (c,)
-    near, far           (c,) derivatives along them by finite differences with the step and with twice the step; step_disagreement:
-                        |near - far| over the larger one
+    near, far           (c,) derivatives along them by finite differences with the step and with twice the step, and their
+                        step_disagreement, |near - far| over the larger one; a cheap check with small steps has two mixes and no far
     measured, predicted (c,) the finite difference of higher order from all steps, and what the gradient says
     trainings           how many runs it took, with and without gradient
     """
@@ -132,8 +132,8 @@ def hypergradient(
     at          the hyperparameters; those that are not floats are passed on and have no gradient
     wrt         names to differentiate for; None: every float of `at`
     log         names on a logarithmic scale; None: those whose value is > 0
-    check       "cheap": one random mix of all of wrt, 4 plain trainings. "complete": each by itself, 4 trainings each and for each seed.
-                "none": only what the gradients themselves tell
+    check       "cheap": random mixes of all of wrt, 4 plain trainings. "complete": each by itself, at two step sizes, 4 trainings each and
+                for each seed. "none": only what the gradients themselves tell
     seeds       one training with gradients each; the result is their mean. With several, the signs' agreement is judged
     step        of the finite differences, on the logarithmic scale or as a part of the value; None: as small as rounding lets it be. Give
                 it, 0.03 say, for a training in single precision whose value is added up in double precision
@@ -213,8 +213,7 @@ def _notes(result: Hypergradient, verdicts: Mapping[str, str]) -> tuple[str, ...
     notes = ["gradient is per unit of the hyperparameter, log_gradient per factor of e."]
     if result.check == "cheap" and len(result.steps) and np.isnan(result.finite_difference).all():
         notes.append(
-            "relative_error is that of the random mix of all hyperparameters, each with about the same share of it; "
-            'check="complete" compares each by itself.'
+            'relative_error is that of random mixes of all hyperparameters; check="complete" compares each by itself.'
         )
     if any(verdict.startswith(DISTRUST) for verdict in verdicts.values()):
         notes.append(
