@@ -337,7 +337,7 @@ def test_pandas_goes_in_and_out():
     ("settings", "name", "message"),
     [
         ({}, "hidden_layer_sizes", r"'hidden_layer_sizes', which is \(7, 5\) here and not continuous.*finite_difference"),
-        ({}, "batch_size", "'batch_size', which is 20 here and not continuous.*finite_difference on a grid, or one_at"),
+        ({}, "batch_size", "'batch_size', which is 20 here and not continuous.*finite_difference for numbers, and one_at"),
         ({}, "activation", "'activation', which is 'tanh' here and not continuous"),
         ({}, "solver", "'solver', which is 'adam' here and not continuous"),
         ({}, "max_iter", "'max_iter', which is 4 here and not continuous"),

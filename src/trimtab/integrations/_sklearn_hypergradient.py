@@ -175,7 +175,7 @@ def _names(settings: Mapping[str, Any], wrt: Sequence[str] | None) -> tuple[str,
 
 def _why_not(settings: Mapping[str, Any], name: str) -> str:
     solver = settings["solver"]
-    others = "Use trimtab.sensitivity.finite_difference on a grid, or one_at_a_time on a study."
+    others = "Use trimtab.sensitivity.finite_difference for numbers, and one_at_a_time for choices."
     if name in STOPPING:
         return f"which only decides when training stops, or on what: the result jumps, and has no derivative. {others}"
     if name in ("learning_rate_init", "power_t") and solver == "lbfgs":
