@@ -15,6 +15,7 @@ Sources: Pearlmutter 1994 (doi:10.1162/neco.1994.6.1.147) for the product with t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +86,7 @@ class Passes:
         self._grad_dot = Layout(network, self.gradient_dot)
         self._a: list[FloatArray] = []
         self._delta: list[FloatArray] = []
+        self._spaces: dict[str, FloatArray] = {}
         self._back: list[FloatArray] = []  # of layer i: delta_{i+1} w_{i+1}^T, before f' is multiplied
 
     def predict(self, x: FloatArray) -> FloatArray:
@@ -134,45 +136,59 @@ class Passes:
 
     def along(self, alpha: float, d_alpha: FloatArray | None = None) -> None:
         """Fill `gradient_dot` for the batch of the last call of `loss`. d_alpha (p,): derivative of alpha along each direction."""
-        a, at, at_dot, grad_dot = self._a, self._at, self._at_dot, self._grad_dot
-        n, p, last, f = len(a[0]), len(self.weights_dot), len(at.w), self.network.activation
-        a_dot: list[FloatArray | None] = [None] * last  # a_0 is the data: it has none
-        slopes = [_slope(f, a[i]) if i else None for i in range(last)]
-        for i in range(1, last + 1):
-            z_dot = np.matmul(a[i - 1], at_dot.w[i - 1])
-            before = a_dot[i - 1]
-            if before is not None:
-                z_dot += _stacked(before, at.w[i - 1])
-            z_dot += at_dot.b[i - 1][:, None, :]
-            if i < last:
-                slope = slopes[i]
-                if slope is not None:
-                    z_dot *= slope
-                a_dot[i] = z_dot
-        delta_dot = _output_dot(self.network.output, a[-1], z_dot)
+        n, p, last, f = len(self._a[0]), len(self.weights_dot), len(self._at.w), self.network.activation
+        slopes = [_slope(f, a) for a in self._a[1:last]]
+        a_dot, out_dot = self._forward_dot(slopes)
+        delta_dot, a, at, at_dot, grad_dot = out_dot, self._a, self._at, self._at_dot, self._grad_dot
         for i in range(last, 0, -1):
-            delta, before = self._delta[i], a_dot[i - 1]
-            np.matmul(a[i - 1].T, delta_dot, out=grad_dot.w[i - 1])
-            if before is not None:
-                grad_dot.w[i - 1][...] += np.matmul(before.transpose(0, 2, 1), delta)
+            delta, grad = self._delta[i], grad_dot.w[i - 1]
+            np.matmul(a[i - 1].T, delta_dot, out=grad)
             np.sum(delta_dot, axis=1, out=grad_dot.b[i - 1])
-            if before is not None:
-                back_dot = _stacked(delta_dot, at.w[i - 1].T)
-                back_dot += np.matmul(delta, at_dot.w[i - 1].transpose(0, 2, 1))
-                slope = slopes[i - 1]
-                if slope is not None:
-                    back_dot *= slope
-                bend = _bend(f, a[i - 1])
-                if bend is not None:
-                    bend *= self._back[i - 1]
-                    back_dot += before * bend
-                delta_dot = back_dot
-        decayed, weights = self.gradient_dot[:, at.decayed], self.weights[at.decayed]
-        decayed += alpha * self.weights_dot[:, at.decayed]
+            if i == 1:
+                break
+            before, (inputs, outputs) = a_dot[i - 2], at.w[i - 1].shape
+            product = self._space("product", p, inputs, outputs)
+            grad += np.matmul(before.transpose(0, 2, 1), delta, out=product)
+            back_dot = self._space(f"back {i}", p, n, inputs)
+            np.matmul(delta_dot.reshape(p * n, outputs), at.w[i - 1].T, out=back_dot.reshape(p * n, inputs))
+            product = self._space("product", p, n, inputs)
+            back_dot += np.matmul(delta, at_dot.w[i - 1].transpose(0, 2, 1), out=product)
+            _times(back_dot, slopes[i - 2])
+            bend = _bend(f, a[i - 1])
+            if bend is not None:
+                bend *= self._back[i - 1]
+                back_dot += np.multiply(before, bend, out=product)
+            delta_dot = back_dot
+        decayed = self.gradient_dot[:, at.decayed]
+        decayed += np.multiply(self.weights_dot[:, at.decayed], alpha, out=self._space("product", *decayed.shape))
         for k in range(p if d_alpha is not None else 0):
             if d_alpha is not None and d_alpha[k]:
-                decayed[k] += d_alpha[k] * weights
+                decayed[k] += d_alpha[k] * self.weights[at.decayed]
         self.gradient_dot /= n
+
+    def _forward_dot(self, slopes: list[FloatArray | None]) -> tuple[list[FloatArray], FloatArray]:
+        """a_dot of the hidden layers, and of the last one: that is its delta_dot too."""
+        a, at, at_dot = self._a, self._at, self._at_dot
+        n, p, last = len(a[0]), len(self.weights_dot), len(at.w)
+        a_dot: list[FloatArray] = []  # a_0 is the data: it has none
+        for i in range(last):
+            inputs, outputs = at.w[i].shape
+            z_dot = np.matmul(a[i], at_dot.w[i], out=self._space(f"z {i}", p, n, outputs))
+            if i:
+                product = self._space("product", p, n, outputs)
+                np.matmul(a_dot[-1].reshape(p * n, inputs), at.w[i], out=product.reshape(p * n, outputs))
+                z_dot += product
+            z_dot += at_dot.b[i][:, None, :]
+            if i < last - 1:
+                a_dot.append(_times(z_dot, slopes[i]))
+        return a_dot, _output_dot(self.network.output, a[-1], z_dot)
+
+    def _space(self, name: str, *shape: int) -> FloatArray:
+        """An array to write in, the same memory each time: new memory in every step costs more than the arithmetic."""
+        size = math.prod(shape)
+        if name not in self._spaces or len(self._spaces[name]) < size:
+            self._spaces[name] = np.empty(size)
+        return self._spaces[name][:size].reshape(shape)
 
     def _forward(self, x: FloatArray, until_last: bool = False) -> list[FloatArray]:
         a, last = [x], len(self._at.w) - 1
@@ -255,7 +271,8 @@ def _output_dot(f: str, a: FloatArray, z_dot: FloatArray) -> FloatArray:
     return np.asarray((a * (1 - a)) * z_dot)
 
 
-def _stacked(dots: FloatArray, w: FloatArray) -> FloatArray:
-    """dots (p, n, i) @ w (i, o) as one product of matrices."""
-    p, n, i = dots.shape
-    return np.asarray((dots.reshape(p * n, i) @ w).reshape(p, n, w.shape[1]))
+def _times(dots: FloatArray, slope: FloatArray | None) -> FloatArray:
+    """dots * f', in place; f' None is 1."""
+    if slope is not None:
+        dots *= slope
+    return dots

@@ -50,7 +50,7 @@ class Adam:
         self._column = {name: k for k, name in enumerate(wrt)}
         self._t = 0
         self._first, self._second = np.zeros(m), np.zeros(m)
-        self._first_dot, self._second_dot = np.zeros((len(wrt), m)), np.zeros((len(wrt), m))
+        self._first_dot, self._second_dot, self._product = (np.zeros((len(wrt), m)) for _ in range(3))
         self._before = self._first, self._second
 
     def step(self, weights: FloatArray, gradient: FloatArray) -> None:
@@ -66,11 +66,11 @@ class Adam:
 
     def step_dot(self, weights_dot: FloatArray, gradient: FloatArray, gradient_dot: FloatArray) -> None:
         t, b1, b2, column = self._t, self._beta_1, self._beta_2, self._column
-        first_dot, second_dot = self._first_dot, self._second_dot
+        first_dot, second_dot, product = self._first_dot, self._second_dot, self._product
         first_dot *= b1
-        first_dot += (1 - b1) * gradient_dot
+        first_dot += np.multiply(gradient_dot, 1 - b1, out=product)
         second_dot *= b2
-        second_dot += (2 * (1 - b2) * gradient) * gradient_dot
+        second_dot += np.multiply(gradient_dot, 2 * (1 - b2) * gradient, out=product)
         if "beta_1" in column:  # direct
             first_dot[column["beta_1"]] += self._before[0] - gradient
         if "beta_2" in column:  # direct
@@ -80,8 +80,8 @@ class Adam:
         with np.errstate(divide="ignore", invalid="ignore"):
             bend = (0.5 * scale) * ratio / (below * self._root)
         bend[self._root == 0] = 0.0  # every gradient so far was 0, where |gradient| has no slope: 0 lies in the middle
-        weights_dot -= (scale / below) * first_dot
-        weights_dot += bend * second_dot
+        weights_dot -= np.multiply(first_dot, scale / below, out=product)
+        weights_dot += np.multiply(second_dot, bend, out=product)
         own = {  # direct: d step / d name, in the weights' own sign
             "learning_rate_init": -scale / self._rate,
             "beta_1": -scale * t * b1 ** (t - 1) / (1 - b1**t),
@@ -110,7 +110,7 @@ class SGD:
         self._column = {name: k for k, name in enumerate(wrt)}
         self._rate_dot = {"learning_rate_init": 1.0, "power_t": 0.0}  # derivatives of the present rate
         self._velocity, self._before = np.zeros(m), np.zeros(m)
-        self._velocity_dot = np.zeros((len(wrt), m))
+        self._velocity_dot, self._fall_dot, self._product = (np.zeros((len(wrt), m)) for _ in range(3))
 
     def step(self, weights: FloatArray, gradient: FloatArray) -> None:
         self._before = self._velocity
@@ -119,7 +119,7 @@ class SGD:
         weights += self._momentum * self._velocity - fall if self._nesterov else self._velocity
 
     def step_dot(self, weights_dot: FloatArray, gradient: FloatArray, gradient_dot: FloatArray) -> None:
-        fall_dot = self._rate * gradient_dot
+        fall_dot = np.multiply(gradient_dot, self._rate, out=self._fall_dot)
         for name, rate_dot in self._rate_dot.items():
             if name in self._column and rate_dot:
                 fall_dot[self._column[name]] += rate_dot * gradient  # direct
@@ -132,7 +132,7 @@ class SGD:
         if not self._nesterov:
             weights_dot += velocity_dot
             return
-        weights_dot += self._momentum * velocity_dot
+        weights_dot += np.multiply(velocity_dot, self._momentum, out=self._product)
         weights_dot -= fall_dot
         if own is not None:
             weights_dot[own] += self._velocity  # direct
