@@ -247,7 +247,7 @@ def test_a_learning_rate_past_the_edge_of_stability(lr, trust):
 
 
 def test_the_cheap_check_moves_every_hyperparameter_by_a_real_step():
-    """The learning rate's share is 10,000 times the other's: a mix that evens that out hardly moves it, and does not see that it is rough."""
+    """Its share is 10,000 times the other one: a mix that evens that out hardly moves it, and does not see that it is rough."""
 
     def train(params, seed, wrt):
         u = math.log(params["lr"] / 0.1)
