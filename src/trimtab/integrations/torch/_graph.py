@@ -113,6 +113,8 @@ class _Recorder(_Mode):  # type: ignore[misc]
         if func._schema.is_mutable or _DEPENDS_ON_VALUES.intersection(func.tags):
             raise ValueError(f"{func} changes a tensor in place, or depends on values that may be others next time.")
         result = func(*args, **kwargs)
+        if not isinstance(result, torch.Tensor | tuple | list):
+            return result  # a fact about shapes, the same next time
         known_args, known_kwargs = _pytree.tree_map(self._known, (list(args), kwargs))
         node = self.graph.call_function(func, tuple(known_args), known_kwargs)
         if isinstance(result, torch.Tensor):

@@ -24,7 +24,6 @@ from trimtab.integrations.torch import _random
 from trimtab.integrations.torch._batches import Form
 from trimtab.integrations.torch._hyperparameters import Hyperparameters, Layout
 from trimtab.integrations.torch._open_layers import open_up
-from trimtab.integrations.torch._refusals import check_layers
 from trimtab.integrations.torch._relaxed_dropout import RelaxedDropout
 
 __all__ = ["Network", "call_loss", "cast_inputs", "one_number", "with_hyperparameters"]
@@ -67,7 +66,6 @@ class Network:
     """The model, in training mode, that all functions run; its own tensors stay as they were when it was made."""
 
     def __init__(self, model: nn.Module, loss: Callable[..., Any], layout: Layout, read: set[str]) -> None:
-        check_layers(model)
         open_up(model)
         self._bound, self._loss, self._layout, self._read = _Bound(model.train()), loss, layout, read
         trained = {name: weights for name, weights in model.named_parameters() if weights.requires_grad}

@@ -53,7 +53,10 @@ def explained() -> Iterator[None]:
         yield
     except RuntimeError as error:
         what = str(error).splitlines()[0] if str(error) else ""
-        if re.search(r"forward AD|vmap: we do not yet support|vmap over calling \.item|randomness", what):
+        if re.search(
+            r"forward AD|vmap: we do not yet support|does not have vmap support|vmap over calling \.item|randomness",
+            what,
+        ):
             instead = "Use method='reverse', or another operation in the model or the loss"
         elif re.search(r"derivative for .* is not implemented|does not (yet )?support double backward", what):
             instead = "Use another operation in the model or the loss, or tt.sensitivity.finite_difference"

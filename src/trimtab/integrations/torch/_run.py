@@ -14,6 +14,7 @@ from trimtab.integrations.torch._batches import Batches, Form, stream, take_apar
 from trimtab.integrations.torch._hyperparameters import Hyperparameters, Layout
 from trimtab.integrations.torch._network import Network
 from trimtab.integrations.torch._open_layers import open_dropout
+from trimtab.integrations.torch._refusals import check_layers
 from trimtab.integrations.torch._settings import Scale, Settings, Shape
 from trimtab.integrations.torch._sgd import SGD
 
@@ -46,6 +47,7 @@ class Run:
         self.model, self.loss, self.validation, self.optimizer, self.wrt = model, loss, validation, optimizer, wrt
         self.source, self._cast, self._steps, self._epochs = source, cast, steps, epochs
         self.read: set[str] = set()
+        check_layers(model)
         open_dropout(model)
         self.layout = Layout.of(tuple(params))
         trained = {name: w for name, w in model.named_parameters() if w.requires_grad}
