@@ -215,6 +215,14 @@ def _notes(result: Hypergradient, verdicts: Mapping[str, str]) -> tuple[str, ...
         notes.append(
             'relative_error is that of random mixes of all hyperparameters; check="complete" compares each by itself.'
         )
+    still = [
+        name for name, g in zip(result.parameters, result.gradient, strict=True) if g == 0 and verdicts[name] != TRUST
+    ]
+    if still and result.check != "none":
+        notes.append(
+            f"The gradient of {', '.join(still)} is exactly 0. Where the result does move with it, it was turned into a plain number "
+            "on the way: by float() or .item(), or by a function that takes no tensor there."
+        )
     if any(verdict.startswith(DISTRUST) for verdict in verdicts.values()):
         notes.append(
             "Where a gradient is not to be trusted, trimtab.sensitivity.smoothed_gradient gives that of the result averaged over a "

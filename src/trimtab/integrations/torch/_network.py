@@ -24,6 +24,7 @@ from trimtab.integrations.torch import _random
 from trimtab.integrations.torch._batches import Form
 from trimtab.integrations.torch._hyperparameters import Hyperparameters, Layout
 from trimtab.integrations.torch._open_layers import open_up
+from trimtab.integrations.torch._open_losses import OpenLosses
 from trimtab.integrations.torch._relaxed_dropout import RelaxedDropout
 
 __all__ = ["Network", "call_loss", "cast_inputs", "one_number", "with_hyperparameters"]
@@ -36,7 +37,8 @@ def call_loss(loss: Callable[..., Any], model: nn.Module, batch: Any, h: Hyperpa
     for layer in model.modules():
         if isinstance(layer, RelaxedDropout) and layer.name is not None:
             layer.p = h[layer.name]
-    return one_number("The training loss", loss(model, batch, h))
+    with OpenLosses():
+        return one_number("The training loss", loss(model, batch, h))
 
 
 def with_hyperparameters(loss: Callable[..., Any]) -> Callable[..., Any]:

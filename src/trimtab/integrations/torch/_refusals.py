@@ -58,7 +58,10 @@ def explained() -> Iterator[None]:
             what,
         ):
             instead = "Use method='reverse', or another operation in the model or the loss"
-        elif re.search(r"derivative for .* is not implemented|does not (yet )?support double backward", what):
+        elif re.search(
+            r"derivative for .* is not implemented|is not differentiable with respect|does not (yet )?support double backward",
+            what,
+        ):
             instead = "Use another operation in the model or the loss, or tt.sensitivity.finite_difference"
         else:
             raise
