@@ -47,6 +47,29 @@ def test_smoothed_shares_of_classes():
         assert_allclose(ours, functional.cross_entropy(x, target, WEIGHT, label_smoothing=0.2), rtol=1e-12)
 
 
+@pytest.mark.parametrize("loss", [functional.mse_loss, functional.huber_loss])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_errors_are_the_kernels(loss, reduction):
+    scores, target = torch.randn(2, 30, generator=GENERATOR, dtype=torch.float64)
+    with OpenLosses():
+        ours = loss(scores, target, reduction=reduction)
+    assert_allclose(ours.numpy(), loss(scores, target, reduction=reduction).numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["forward", "reverse"])
+@pytest.mark.parametrize("loss", [nn.MSELoss(), nn.HuberLoss(delta=0.3), nn.SmoothL1Loss(), nn.L1Loss()])
+def test_losses_of_regression_have_hypergradients(loss, method):
+    y = X[:, :1] * X[:, 1:2] + X[:, 2:3]
+    result = hypergradient(
+        lambda: nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 1)),
+        lambda model, batch: loss(model(batch[0]), batch[1]), [(X[:20], y[:20])], lambda model: loss(model(X[20:]), y[20:]),
+        at={"lr": 0.05, "momentum": 0.5}, optimizer="sgd", steps=12, method=method, dtype=torch.float64, check="complete",
+    )  # fmt: skip
+
+    assert result.trusted
+    assert result.relative_error.max() < 1e-5
+
+
 LOSSES = {
     "function": lambda model, batch, h: functional.cross_entropy(model(batch[0]), batch[1], h["weight"].to(batch[0])),
     "module": lambda model, batch, h: nn.CrossEntropyLoss(weight=h["weight"].to(batch[0]))(model(batch[0]), batch[1]),

@@ -3,10 +3,12 @@
 - Class weights of nll_loss and cross_entropy: in reverse mode torch has no derivative for them; in forward mode, as of torch 2.13, it
   silently takes the sum of the weights that a mean is divided by as constant.
 - Label smoothing: torch takes a plain number, so that a tensor loses its derivative silently.
+- mse_loss, huber_loss: forward mode through their gradient fails ("ZeroTensors are immutable") or does not exist.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -20,12 +22,31 @@ _Mode: Any = TorchFunctionMode  # torch gives it no types
 
 
 class OpenLosses(_Mode):  # type: ignore[misc]
-    """While it is entered, losses with class weights, or a smoothing that is a tensor, are computed in the open, to the same numbers."""
+    """While it is entered, these losses are computed in the open, to the same numbers."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is functional.cross_entropy or func is functional.nll_loss:
             return _loss(func, *args, **(kwargs or {}))
+        if func is functional.mse_loss or func is functional.huber_loss:
+            return _error(func, *args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
+
+
+def _error(kernel: Callable[..., torch.Tensor], *args: Any, **kwargs: Any) -> torch.Tensor:
+    """mse_loss or huber_loss of torch, whose arguments these are."""
+    given = inspect.signature(kernel).bind(*args, **kwargs).arguments
+    input, target = given["input"], given["target"]
+    rare = any(given.get(name) is not None for name in ("weight", "size_average", "reduce"))
+    if rare or input.shape != target.shape:  # torch warns of shapes that differ
+        return kernel(*args, **kwargs)
+    apart, reduction = input - target, given.get("reduction", "mean")
+    each: torch.Tensor = apart * apart
+    if kernel is functional.huber_loss:
+        delta, size = given.get("delta", 1.0), apart.abs()
+        each = torch.where(size <= delta, 0.5 * each, delta * (size - 0.5 * delta))
+    if reduction == "none":
+        return each
+    return each.mean() if reduction == "mean" else each.sum()
 
 
 def _loss(
