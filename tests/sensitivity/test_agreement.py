@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,3 +120,55 @@ def test_texts_for_people_and_machines():
 def test_a_wrong_scale_is_refused():
     with pytest.raises(InputError, match="auto, raw, log, rank"):
         looked_at(lambda x: x[:, 0], scale="ranks")
+
+
+def reporting(slopes, seed=0, n=60):
+    """y = x0 + 2 x1 over two knobs, with reported slopes."""
+    space = Space({"x0": Float(0.0, 1.0), "x1": Float(0.0, 1.0)})
+    rng = np.random.default_rng(seed)
+    x = space.sample(n, rng)
+    y = x[:, 0] + 2 * x[:, 1]
+    table = TrialTable.of(space, x, y + 0.02 * y.std() * rng.standard_normal(n))
+    return agreement(replace(table, derivatives=np.tile(slopes, (n, 1))), scale="raw")
+
+
+def test_reported_gradients_are_a_view_of_their_own():
+    found = reporting([1.0, 2.0])
+
+    assert found.views == ("one_at_a_time", "gradient", "hypergradient", "main", "total")
+    assert_allclose(found.share, np.outer([0.2, 0.8], np.ones(5)), atol=0.12)
+    assert {said.partition(":")[0] for said in found.reported.values()} == {"agrees"}
+    assert found.reported["x1"].startswith("agrees: hypergradient 2 over the range (")
+    row = found.rows()[1]
+    assert row["hypergradient"] == pytest.approx(0.8, abs=0.12)
+    assert set(found.columns()) == set(row)
+    assert "hypergradient" in str(found)
+    json.dumps(found.rows())
+
+
+def test_a_hypergradient_that_tells_another_story_differs():
+    found = reporting([-3.0, np.nan])
+
+    assert found.reported["x0"].startswith("differs: hypergradient -3 over the range")
+    assert "x1" not in found.reported
+    assert np.isnan(found.share[1, 2])
+    assert "hypergradient" not in found.verdicts["x0"], "the verdicts are those of the global view"
+
+
+def test_without_gradients_near_the_place_nothing_changes():
+    plain = reporting([np.nan, np.nan])
+    assert plain.views == VIEWS
+    assert plain.reported == {}
+    assert "hypergradient_verdict" not in plain.columns()
+
+
+def test_signs_that_change_among_the_trials_are_said():
+    space = Space({"x0": Float(0.0, 1.0), "x1": Float(0.0, 1.0)})
+    rng = np.random.default_rng(0)
+    x = space.sample(80, rng)
+    table = TrialTable.of(space, x, 4 * (x[:, 0] - 0.5) ** 2 + 0.1 * x[:, 1], "maximize")
+    slopes = np.stack([8 * (x[:, 0] - 0.5), np.full(80, 0.1)], axis=1)
+    found = agreement(replace(table, derivatives=slopes), at={"x0": 0.5, "x1": 0.5})
+
+    assert found.reported["x0"].endswith("; its sign changes among them")
+    assert "hypergradient -0.1 over the range" in found.reported["x1"]  # the user's sign

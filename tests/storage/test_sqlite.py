@@ -116,16 +116,16 @@ def test_the_trials_view_shows_what_was_told_by_name(path):
 
 
 def with_old_view(path):
-    """A file as versions wrote it whose view had no column for outcomes."""
+    """A file as versions wrote it whose view had no columns for outcomes and gradients."""
     storage = SQLite(path)
     storage.append("s", [created(0), Finished(0, "finished", 0.5, None, None, 0.0, {"value": 0.5, "memory": 7.0})])
     storage.close()
     with closing(sqlite3.connect(path)) as db:
         (text,) = db.execute("SELECT sql FROM sqlite_master WHERE name = 'trials'").fetchone()
-        line = "        json_extract(f.body, '$.outcomes') AS outcomes,\n"
-        assert text.count(line) == 1
+        lines = "".join(f"        json_extract(f.body, '$.{name}') AS {name},\n" for name in ("outcomes", "gradient"))
+        assert text.count(lines) == 1
         db.execute("DROP VIEW trials")
-        db.execute(text.replace(line, ""))
+        db.execute(text.replace(lines, ""))
         db.commit()
         with pytest.raises(sqlite3.OperationalError, match="outcomes"):
             db.execute("SELECT outcomes FROM trials")

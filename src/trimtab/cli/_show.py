@@ -115,6 +115,7 @@ def _document(study: Study, last: int) -> dict[str, Any]:
                 "state": t.state,
                 "value": t.value,
                 "outcomes": dict(t.outcomes),
+                "gradient": dict(t.gradient),
                 "seconds": t.seconds,
                 "params": t.params,
                 "error": t.error,

@@ -71,7 +71,7 @@ class Threads(StoppedAtExit):
         return given_up
 
     def _evaluate(self, objective: Objective, trial: Trial) -> None:
-        told = Trial(trial.number, trial.params, seed=trial.seed, channel=_Stop(self._stopping))
+        told = Trial(trial.number, trial.params, seed=trial.seed, numeric=trial.numeric, channel=_Stop(self._stopping))
         outcome = evaluate(objective, told, interruptible=False)
         if isinstance(outcome.exception, TrimtabError):  # its message says it all
             outcome = replace(outcome, error=str(outcome.exception))

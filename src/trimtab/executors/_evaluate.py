@@ -21,7 +21,7 @@ def evaluate(objective: Objective, trial: Trial, *, interruptible: bool = True) 
     try:
         returned = objective(trial)
         seconds = time.perf_counter() - begun
-        return Outcome(trial.number, objective_outcomes(returned), seconds)
+        return Outcome(trial.number, objective_outcomes(returned), seconds, gradient=dict(trial.gradient))
     except BaseException as error:
         if interruptible and isinstance(error, KeyboardInterrupt):
             raise

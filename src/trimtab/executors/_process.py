@@ -60,7 +60,7 @@ class Process:
     def hand_over(self, trial: Trial, packed: bytes) -> None:
         """Give it a trial; `packed`: its parameters."""
         self.trial, self.begun, self.since = trial, False, time.perf_counter()
-        self._send((trial.number, trial.seed, packed))
+        self._send((trial.number, trial.seed, trial.numeric, packed))
 
     def answer(self, stop: bool) -> None:
         """To `should_stop`."""

@@ -186,10 +186,11 @@ def _outcome(
     error: str | None,
     packed: bytes | None,
     mro: tuple[str, ...],
+    gradient: dict[str, float],
 ) -> Outcome:
     """The outcome that a worker told, with a copy of its exception or a stand-in."""
     if error is None:
-        return Outcome(number, value, seconds)
+        return Outcome(number, value, seconds, gradient=gradient)
     exception: BaseException | None = None
     if packed is not None:
         try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
@@ -26,6 +26,7 @@ class Outcome:
         `WorkerError` that bears its name and text where it cannot be copied.
     mro: dotted names of the exception's class and its bases, from the class itself to "builtins.object".
     lost: the evaluation did not end by itself: its worker died.
+    gradient: what the trial reported by `report_gradient`, finite and by name.
     """
 
     number: int
@@ -35,6 +36,7 @@ class Outcome:
     exception: BaseException | None = None
     mro: tuple[str, ...] = ()
     lost: bool = False
+    gradient: Mapping[str, float] = field(default_factory=dict)
 
 
 @runtime_checkable

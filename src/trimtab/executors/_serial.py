@@ -33,7 +33,7 @@ class Serial(StoppedAtExit):
             raise StudyError(
                 f"Trial {self._trial.number} is running; wait() for it before submitting trial {trial.number}."
             )
-        self._trial = Trial(trial.number, trial.params, seed=trial.seed, channel=self._channel)
+        self._trial = Trial(trial.number, trial.params, seed=trial.seed, numeric=trial.numeric, channel=self._channel)
 
     def wait(self, timeout: float | None = None) -> list[Outcome]:
         """Evaluates the submitted trial; `timeout` cannot interrupt it.

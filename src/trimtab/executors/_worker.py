@@ -2,10 +2,10 @@
 
 Run as a file (see `_process`), not as a module: `trimtab` can be imported only once the study's sys.path has arrived.
 
-    from the study   a dict (path, argv, folder, objective) first; (number, params) for each trial;
+    from the study   a dict (path, argv, folder, objective) first; (number, seed, numeric, params) for each trial;
                      True or False for each "ask"
     to the study     ("begun",)  ("report", step, value)  ("ask",)  ("broken", why)
-                     ("ended", value, seconds, error, exception, mro)
+                     ("ended", value, seconds, error, exception, mro, gradient)
 
 A thread reads the pipe, so that a worker whose study died ends too, also in the middle of an evaluation.
 """
@@ -38,7 +38,7 @@ class Pipe:
         self._sending = threading.Lock()
         self._asking = threading.Lock()
         self._answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self.trials: queue.SimpleQueue[tuple[int, int, bytes] | None] = queue.SimpleQueue()
+        self.trials: queue.SimpleQueue[tuple[int, int, tuple[str, ...], bytes] | None] = queue.SimpleQueue()
         self.busy = False
 
     def send(self, *message: Any) -> None:
@@ -104,9 +104,9 @@ def serve(pipe: Pipe, objective: Any) -> None:
     from trimtab.records import Trial
 
     while (task := pipe.trials.get()) is not None:
-        number, seed, packed = task
+        number, seed, numeric, packed = task
         try:
-            trial = Trial(number, pickle.loads(packed), seed=seed, channel=pipe)
+            trial = Trial(number, pickle.loads(packed), seed=seed, numeric=numeric, channel=pipe)
         except BaseException:
             return pipe.send("broken", traceback.format_exc())
         pipe.send("begun")
@@ -114,7 +114,8 @@ def serve(pipe: Pipe, objective: Any) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         pipe.busy = False
-        pipe.send("ended", outcome.value, outcome.seconds, outcome.error, pack(outcome.exception), outcome.mro)
+        raised = outcome.error, pack(outcome.exception), outcome.mro
+        pipe.send("ended", outcome.value, outcome.seconds, *raised, outcome.gradient)
     return None
 
 

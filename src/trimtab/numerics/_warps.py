@@ -21,7 +21,7 @@ import numpy as np
 
 from trimtab.numerics._arrays import FloatArray
 
-__all__ = ["WARPS", "half_rank_log", "log_slope", "rank_normal", "standardise", "yeo_johnson"]
+__all__ = ["WARPS", "half_rank_log", "log_slope", "rank_normal", "standardise", "yeo_johnson", "yeo_johnson_lambda"]
 
 LOG_WARP = 1.5  # s of the log warp: the slope at the best value is 1.5 times the slope at the worst
 YEO_JOHNSON_BOUNDS = (-2.0, 4.0)  # lambda outside of these fits outliers, not a shape
@@ -56,13 +56,18 @@ def yeo_johnson(y: FloatArray) -> FloatArray:
     shape alone, not for the units.
     """
     t = _robust_scale(y)
+    return standardise(_power(t, yeo_johnson_lambda(t))) if t.any() else np.zeros_like(t)
+
+
+def yeo_johnson_lambda(t: FloatArray) -> float:
+    """Lambda of values (n,) that are centred and scaled, by profile likelihood. Yeo and Johnson 2000, eq. 3.1."""
     jacobian = np.sum(np.sign(t) * np.log1p(np.abs(t)))
 
     def loss(lam: float) -> float:
         variance = float(np.var(_power(t, lam)))
         return float(0.5 * t.size * np.log(max(variance, 1e-300)) - (lam - 1.0) * jacobian)
 
-    return standardise(_power(t, _golden_section(loss, *YEO_JOHNSON_BOUNDS))) if t.any() else np.zeros_like(t)
+    return _golden_section(loss, *YEO_JOHNSON_BOUNDS)
 
 
 def log_slope(z: FloatArray, y: FloatArray) -> FloatArray:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AgreementData", "agreement", "agreement_data"]
 
-TITLES = {"one_at_a_time": "one at a time<br>from here", "gradient": "slope<br>here", "main": "main effect<br>over the space",
+TITLES = {"one_at_a_time": "one at a time<br>from here", "gradient": "slope<br>here",
+          "hypergradient": "hypergradient<br>here", "main": "main effect<br>over the space",
           "total": "total effect<br>over the space"}  # fmt: skip
 # without colour, knobs are told apart by mark and dash, and by the name at either end of the line
 LOOKS = ((BLUE, "circle", "solid"), (VERMILLION, "square", "dash"), (GREEN, "diamond", "dot"), (ORANGE, "triangle-up", "dashdot"),

@@ -25,7 +25,7 @@ from trimtab.records._table import (
     table_of,
 )
 from trimtab.records._trial import Channel, Trial
-from trimtab.records._value import objective_outcomes, objective_value
+from trimtab.records._value import objective_gradient, objective_outcomes, objective_value
 
 __all__ = [
     "CREATED",
@@ -52,6 +52,7 @@ __all__ = [
     "event_body",
     "event_from_row",
     "event_key",
+    "objective_gradient",
     "objective_outcomes",
     "objective_value",
     "table_of",

@@ -49,7 +49,8 @@ class Created:
     """stored: the configuration as plain JSON (Space.store).
 
     origin: "sampler", "repeat" for a configuration that is evaluated again on purpose (study._racing), "understand" for
-        one that sharpens the sensitivities (study._understanding), or "user" for a result or proposal from outside.
+        one that sharpens the sensitivities (study._understanding), "refine" for a step along reported gradients
+        (study._refining), or "user" for a result or proposal from outside.
     """
 
     kind: ClassVar[str] = "created"
@@ -100,6 +101,8 @@ class Finished:
     seconds: None where unknown. error: traceback of a failure.
     outcomes: every number that the objective returned by name, the user's own sign, NaN and infinities too; None where
         it returned one number without a name. With several objectives there is no value, only outcomes.
+    gradient: derivatives of the (first) objective by parameters, the user's own sign and units, finite; None where the
+        trial reported none. Older versions read past it.
     """
 
     kind: ClassVar[str] = "finished"
@@ -110,6 +113,7 @@ class Finished:
     error: str | None
     at: float
     outcomes: dict[str, float] | None = None
+    gradient: dict[str, float] | None = None
 
 
 Event = Opened | Created | Started | Reported | Released | Finished
@@ -143,6 +147,8 @@ def event_body(event: Event) -> dict[str, Any]:
             body: dict[str, Any] = {"state": event.state, "value": event.value, "seconds": seconds, "error": error}
             if event.outcomes is not None:
                 body["outcomes"] = {name: _plain(value) for name, value in event.outcomes.items()}
+            if event.gradient is not None:
+                body["gradient"] = event.gradient
             return body
 
 
@@ -161,7 +167,11 @@ def event_from_row(kind: str, number: int, part: int, at: float, body: dict[str,
         case "finished":
             told = body.get("outcomes")
             outcomes = None if told is None else {name: float(value) for name, value in told.items()}
-            return Finished(number, body["state"], body["value"], body["seconds"], body["error"], at, outcomes)
+            slopes = body.get("gradient")
+            gradient = None if slopes is None else {name: float(slope) for name, slope in slopes.items()}
+            return Finished(
+                number, body["state"], body["value"], body["seconds"], body["error"], at, outcomes, gradient
+            )
         case "reported":
             return Reported(number, part, float(body["step"]), float(body["value"]), at)
         case "released":

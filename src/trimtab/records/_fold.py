@@ -37,9 +37,11 @@ class Fold:
         self.errors: dict[int, str] = {}
         self.reports: dict[int, dict[float, float]] = {}
         self.outcomes: dict[int, Mapping[str, float]] = {}  # of the trials that were told by name
+        self.gradients: dict[int, Mapping[str, float]] = {}  # of the trials that reported one
         self.n_reports: dict[int, int] = {}
         self.repeated: set[int] = set()  # trials that evaluate a configuration again, on purpose
         self.understood: set[int] = set()  # trials that sharpen the sensitivities instead of searching
+        self.refined: set[int] = set()  # steps along reported gradients
         self.n = 0
         self._stored: list[Mapping[str, Any]] = []
         self._x: FloatArray = np.empty((64, space.d))
@@ -67,6 +69,8 @@ class Fold:
                         self.repeated.add(number)
                     if event.origin == "understand":
                         self.understood.add(number)
+                    if event.origin == "refine":
+                        self.refined.add(number)
                     self.waiting[number] = None
                     self.n += 1
                 case Finished():
@@ -74,6 +78,8 @@ class Fold:
                     self._state[number] = code
                     if event.outcomes is not None:
                         self.outcomes[number] = event.outcomes
+                    if event.gradient:
+                        self.gradients[number] = event.gradient
                     if code in (FINISHED, PRUNED):
                         self._note(number, event)
                     self._seconds[number] = np.nan if event.seconds is None else event.seconds
@@ -118,6 +124,7 @@ class Fold:
             self._from_sampler[:n],
             self.goals,
             None if self._several is None else self._several[:n].copy(),
+            self._derivatives() if self.gradients else None,
         )
 
     def point(self, number: int) -> FloatArray:
@@ -148,6 +155,8 @@ class Fold:
             error=self.errors.get(number),
             reports=self.reports.get(number),
             outcomes=outcomes,
+            gradient=self.gradients.get(number),
+            numeric=() if channel is None else self.space.numeric(self._stored[number]),
             channel=channel,
         )
 
@@ -164,6 +173,14 @@ class Fold:
         if self._several is not None:
             self._several[number] = self.goals.row(told)
         self._y[number] = self.goals.signs[0] * told.get(self.goals.objectives[0], np.nan)
+
+    def _derivatives(self) -> FloatArray:
+        """Of y by x, as reported (n, d); NaN elsewhere."""
+        found = np.full((self.n, self.space.d), np.nan)
+        rows = list(self.gradients)
+        slopes = self.space.derivatives([self._stored[i] for i in rows], [self.gradients[i] for i in rows])
+        found[rows] = self.goals.signs[0] * slopes
+        return found
 
     def _place(self) -> None:
         """Compute the rows of x of trials that were created since."""

@@ -32,6 +32,7 @@ class TrialTable:
     """Columns of n trials. state: codes of STATES (n,) uint8. seconds: (n,), NaN where unknown.
 
     goals: what the study is after. several: rows of the goals (n, m + c); None where they are y alone.
+    derivatives: of y by x on the unit cube (n, d), NaN where a trial reported none; None where no trial reported any.
     """
 
     space: Space
@@ -44,6 +45,7 @@ class TrialTable:
     from_sampler: BoolArray
     goals: Goals = field(default_factory=Goals)
     several: FloatArray | None = None
+    derivatives: FloatArray | None = None
 
     @classmethod
     def of(
@@ -137,7 +139,8 @@ class TrialTable:
             raise InputError(
                 f"The study has no objective and no limit named {name!r}; it has {', '.join(map(repr, goals.names))}."
             )
-        return replace(self, direction=alone.direction, y=y.copy(), goals=alone, several=None)
+        kept = self.derivatives if name == goals.objectives[0] else None  # what is reported is of the first objective
+        return replace(self, direction=alone.direction, y=y.copy(), goals=alone, several=None, derivatives=kept)
 
     def where(self, rows: BoolArray | IntArray) -> TrialTable:
         """Some of the rows, by mask or by position."""
@@ -150,6 +153,7 @@ class TrialTable:
             seconds=self.seconds[rows],
             from_sampler=self.from_sampler[rows],
             several=None if self.several is None else self.several[rows],
+            derivatives=None if self.derivatives is None else self.derivatives[rows],
         )
 
     @property

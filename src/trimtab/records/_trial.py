@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
 from trimtab.errors import StudyError
-from trimtab.records._value import objective_value
+from trimtab.records._value import objective_gradient, objective_value
 
 __all__ = ["Channel", "Trial"]
 
@@ -35,9 +35,13 @@ class Trial(Mapping[str, Any]):
     seconds: time of the evaluation, NaN while there is none.
     error: traceback of a failure.
     reports: {step: value}, the intermediate values.
+    gradient: a read-only mapping from parameters to derivatives of the (first) objective, as reported.
+    numeric: the parameters that may have one: the numbers that are searched and exist in this configuration.
     """
 
-    __slots__ = ("_channel", "_params", "error", "number", "outcomes", "reports", "seconds", "seed", "state", "value")
+    __slots__ = (
+        "_channel", "_params", "error", "gradient", "number", "numeric", "outcomes", "reports", "seconds", "seed", "state", "value"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -51,6 +55,8 @@ class Trial(Mapping[str, Any]):
         error: str | None = None,
         reports: Mapping[float, float] | None = None,
         outcomes: Mapping[str, float] | None = None,
+        gradient: Mapping[str, float] | None = None,
+        numeric: Sequence[str] = (),
         channel: Channel | None = None,
     ) -> None:
         self.number = number
@@ -62,6 +68,8 @@ class Trial(Mapping[str, Any]):
         self.error = error
         self.reports: Mapping[float, float] = MappingProxyType(dict(reports or {}))
         self.outcomes: Mapping[str, float] = MappingProxyType(dict(outcomes or {}))
+        self.gradient: Mapping[str, float] = MappingProxyType(dict(gradient or {}))
+        self.numeric = tuple(numeric)
         self._channel = channel
 
     @property
@@ -74,13 +82,22 @@ class Trial(Mapping[str, Any]):
 
         Raises ObjectiveError where one of them is no real number, StudyError where the trial does not run.
         """
-        if self._channel is None:
-            raise StudyError(
-                f"Trial {self.number} is {self.state}; only a running trial can report. "
-                "Call report() inside the objective."
-            )
+        channel = self._running("report()")
         at = objective_value(step, "step= of report()")
-        self._channel.report(self.number, at, objective_value(value, "value= of report()"))
+        channel.report(self.number, at, objective_value(value, "value= of report()"))
+
+    def report_gradient(self, gradient: Mapping[str, float]) -> None:
+        """Record derivatives of the objective by its parameters, such as hypergradients: {"lr": d loss / d lr, ...}.
+
+        In the objective's own sign and units, for one unit of the parameter's value (of lr, not of log lr); of several
+        objectives, of the first. Any of the parameters may be left out. They are stored with the trial's result; a second
+        call adds to the first. The Gaussian-process search and the sensitivity analyses learn from them.
+        Raises ObjectiveError for a parameter that is unknown, inactive, or no number that is searched, and for a derivative
+        that is no real number; InputError for one that is not finite; StudyError where the trial does not run.
+        """
+        self._running("report_gradient()")
+        more = objective_gradient(gradient, self.numeric, self._params, f"report_gradient() of trial {self.number}")
+        self.gradient = MappingProxyType({**self.gradient, **more})
 
     def should_stop(self) -> bool:
         """Whether to give up early: the study's time is over, or it was asked to stop.
@@ -89,13 +106,26 @@ class Trial(Mapping[str, Any]):
         """
         return self._channel is not None and self._channel.should_stop(self.number)
 
+    def _running(self, call: str) -> Channel:
+        if self._channel is None:
+            raise StudyError(
+                f"Trial {self.number} is {self.state}; only a running trial can report. Call {call} inside the objective."
+            )
+        return self._channel
+
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy for another process is a record: it has no channel to the study."""
         settings = {name: getattr(self, name) for name in ("seed", "state", "value", "seconds", "error")}
         return _record, (
             self.number,
             self._params,
-            {**settings, "reports": dict(self.reports), "outcomes": dict(self.outcomes)},
+            {
+                **settings,
+                "reports": dict(self.reports),
+                "outcomes": dict(self.outcomes),
+                "gradient": dict(self.gradient),
+                "numeric": self.numeric,
+            },
         )
 
     def __getitem__(self, name: str) -> Any:

@@ -1,17 +1,17 @@
-"""What an objective may return: one real number, or a mapping from names to real numbers."""
+"""What an objective may return: one real number, or a mapping from names to real numbers; and what it may say of its slope."""
 
 from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
-from trimtab.errors import ObjectiveError
+from trimtab.errors import InputError, ObjectiveError
 
-__all__ = ["objective_outcomes", "objective_value"]
+__all__ = ["objective_gradient", "objective_outcomes", "objective_value"]
 
 
 def objective_value(returned: Any, name: str = "") -> float:
@@ -59,3 +59,36 @@ def objective_outcomes(returned: Any, name: str = "") -> float | dict[str, float
             raise ObjectiveError(f"{who} must be named by texts, got the name {key!r}. Write {str(key)!r}.")
         outcomes[key] = objective_value(value, f"Outcome {key!r} of {name or 'the objective'}")
     return outcomes
+
+
+def objective_gradient(
+    reported: Any, numeric: Collection[str], params: Mapping[str, Any], who: str
+) -> dict[str, float]:
+    """Derivatives by name, as floats. numeric: the numeric parameters of this configuration. who: the call they came by.
+
+    Raises ObjectiveError for what is no mapping from these names to real numbers, InputError for one that is not finite.
+    """
+    if not isinstance(reported, Mapping):
+        raise ObjectiveError(
+            f'{who} needs derivatives by name, such as {{"{next(iter(numeric), "lr")}": 0.3}}, got {reported!r:.80}.'
+        )
+    gradient = {}
+    for name, value in reported.items():
+        if name not in numeric:
+            which = (
+                "is no number that is searched"
+                if name in params
+                else "is none of this configuration's (inactive, or unknown)"
+            )
+            raise ObjectiveError(
+                f"{who}: the parameter {name!r} {which}, so it has no derivative here. Those that may have one: "
+                f"{', '.join(map(repr, numeric)) or 'none'}."
+            )
+        slope = objective_value(value, f"The derivative by {name!r} in {who}")
+        if not math.isfinite(slope):
+            raise InputError(
+                f"{who}: the derivative by {name!r} must be finite, got {slope!r}. Leave it out: a training run that "
+                "diverged has no useful gradient."
+            )
+        gradient[name] = slope
+    return gradient

@@ -58,7 +58,7 @@ def _agreement(facts: Facts, figures: Figures) -> Markup:
         return Markup("")
     title = tag("h3", "Do other views agree?")
     whole = folded(
-        "One at a time, gradient, main and total side by side",
+        f"One at a time, gradient, {'hypergradient, ' * bool(found.reported)}main and total side by side",
         figures.add(plots.agreement(found)),
         result_table(found, said=_said(facts)),
     )
@@ -77,10 +77,16 @@ def _agreement(facts: Facts, figures: Figures) -> Markup:
 def _flags(found: Agreement) -> list[object]:
     flags = []
     for name in found.parameters:
-        words = [text for text in (found.reasons.get(name), found.ranges.get(name)) if text]
+        words = [text for text in (found.reasons.get(name), found.ranges.get(name), _differs(found, name)) if text]
         if words:
             flags.append(Markup(tag("code", name[:80]) + tag("span", ": ", "; ".join(words), ".")))
     return list(flags)
+
+
+def _differs(found: Agreement, name: str) -> str:
+    """What a hypergradient says against the surrogate's slope; empty where they agree or none was reported."""
+    said = found.reported.get(name, "")
+    return said if said.startswith("differs") else ""
 
 
 def interactions(facts: Facts, figures: Figures) -> Markup:

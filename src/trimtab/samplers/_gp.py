@@ -8,12 +8,14 @@ log, normal scores, Yeo-Johnson) is the one that predicts left-out trials best.
 Pending trials enter as if they came out at their posterior mean (kriging believer). Pruned ones enter at the bad end,
 so that their neighbourhood is avoided; failed ones at the upper quartile: the worst value would be a cliff that hides
 the good configurations beside it. What they teach is the probability of success, a second model, whose log is added to
-the improvement, twice. A prior of the user is added too, and fades.
+the improvement, twice. A prior of the user is added too, and fades. Gradients that trials reported are observations of
+the model, see `_gp_slopes`.
 
 Notation
     x      ended trials, NaN where inactive             (n, d)
     y      their objective, minimised; infinite where failed, NaN where pruned without a value (n,)
     z      y warped to mean 0, sd 1                     (n,)
+    slopes derivatives of y by x, NaN where not told    (n, d)
     c(n)   checkpoint: hyperparameters are those of the first c(n) ended trials
 
 State is a function of the ended trials alone: hyperparameters are fitted at fixed checkpoints (every trial to 100, then
@@ -48,8 +50,9 @@ from trimtab.numerics import WARPS, FloatArray, IntArray, log_slope, sobol_point
 from trimtab.numerics._threads import one_blas_thread
 from trimtab.records import FAILED, TrialTable
 from trimtab.samplers._gp_goals import MOST_OBJECTIVES, Several, promising
+from trimtab.samplers._gp_slopes import Tangents
 from trimtab.space import Space
-from trimtab.surrogates import Columns, GaussianProcess, fit_gp, fit_success
+from trimtab.surrogates import Columns, GaussianProcess, Slopes, fit_gp, fit_gp_slopes, fit_success
 
 __all__ = ["GP", "GPState"]
 
@@ -75,10 +78,11 @@ class _Cell:
 
 @dataclass(frozen=True)
 class _Fit:
-    """Hyperparameters theta (d + 2,) and the name of the output warp of one checkpoint."""
+    """Hyperparameters theta (d + 2,), the name of the output warp and the noise of derivatives of one checkpoint."""
 
     theta: FloatArray
     warp: str
+    slope_noise: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +98,7 @@ class GPState:
     at_checkpoint: _Cell = field(default_factory=_Cell, repr=False)
     here: _Cell = field(default_factory=_Cell, repr=False)
     several: Several | None = None  # where there is more than one objective: see `_gp_goals`
+    slopes: FloatArray | None = None  # None while no trial has reported any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +144,10 @@ class GP:
             names = finished.goals.objectives[1:]
             others = [self.update(s, finished.of_outcome(n)) for s, n in zip(several.others, names, strict=True)]
             several = several.after(finished, tuple(others), checkpoint != state.checkpoint)
-        return replace(state, x=x, y=y, checkpoint=checkpoint, at_checkpoint=cell, here=_Cell(), several=several)
+        slopes = _joined(state.slopes, finished.derivatives, len(state.y), finished.n, state.space.d)
+        return replace(
+            state, x=x, y=y, checkpoint=checkpoint, at_checkpoint=cell, here=_Cell(), several=several, slopes=slopes
+        )
 
     def suggest(self, state: GPState, pending: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
         """n new feasible points (n, d). pending (q, d): points that are running, kept away from.
@@ -165,9 +173,14 @@ class GP:
             with one_blas_thread():
                 fit = self._fit(state)
                 rows = _subset(state.y, MODEL_MAX)
-                z = _targets(state.y, fit.warp)[rows]
+                z, slopes = _observed(state, len(state.y), rows, fit.warp)
                 state.here.model = GaussianProcess.condition(
-                    state.columns, fit.theta, state.x[rows], z, _additive(state.checkpoint)
+                    state.columns,
+                    fit.theta,
+                    state.x[rows],
+                    z,
+                    _additive(state.checkpoint),
+                    None if slopes is None else slopes.with_noise(fit.slope_noise),
                 )
         return state.here.model
 
@@ -253,8 +266,13 @@ class GP:
             x, y = state.x[: state.checkpoint], state.y[: state.checkpoint]
             warp = self.warp if self.warp != "auto" else _choose_warp(state.columns, x, y)
             rows = _subset(y, FIT_MAX)
-            z = _targets(y, warp)[rows]
-            cell.fit = _Fit(fit_gp(state.columns, x[rows], z, additive=_additive(state.checkpoint)).theta, warp)
+            z, slopes = _observed(state, state.checkpoint, rows, warp)
+            additive = _additive(state.checkpoint)
+            if slopes is None:
+                cell.fit = _Fit(fit_gp(state.columns, x[rows], z, additive=additive).theta, warp)
+            else:
+                gp = fit_gp_slopes(state.columns, x[rows], z, slopes, additive=additive)
+                cell.fit = _Fit(gp.theta, warp, gp.slope_noise)
         return cell.fit
 
 
@@ -293,6 +311,24 @@ def _targets(y: FloatArray, warp: str) -> FloatArray:
     z[np.isnan(y)] = max(BAD, float(z[done].max())) if done.any() else 0.0
     z[np.isinf(y)] = np.quantile(z[done], FAILED_AT) if done.any() else 0.0
     return z
+
+
+def _joined(before: FloatArray | None, new: FloatArray | None, n_before: int, n_new: int, d: int) -> FloatArray | None:
+    """Derivatives of all trials (n, d); None while none has reported any."""
+    if before is None and (new is None or not np.isfinite(new).any()):
+        return None
+    parts = [(before, n_before), (new, n_new)]
+    return np.concatenate([np.full((n, d), np.nan) if part is None else part for part, n in parts])
+
+
+def _observed(state: GPState, n: int, rows: IntArray, warp: str) -> tuple[FloatArray, Slopes | None]:
+    """Targets of some of the first n trials (rows,), and their derivatives."""
+    y = state.y[:n]
+    z = _targets(y, warp)[rows]
+    if state.slopes is None:
+        return z, None
+    tangents = Tangents(state.columns, state.x[:n], y, state.slopes[:n], warp)
+    return z / tangents.scale, tangents.of(rows)
 
 
 def _choose_warp(columns: Columns, x: FloatArray, y: FloatArray) -> str:

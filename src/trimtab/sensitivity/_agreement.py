@@ -5,9 +5,10 @@
     main            variance that the knob moves on its own, the others averaged over the space
     total           the same, alone and together with others
 
-All four are divided by the variance over the space, so that they can be compared; they are equal for a knob with a straight effect of its
-own. The views answer different questions, and where they differ the difference tells something: knobs work together, the objective has a
-step, or the place is special.
+All are divided by the variance over the space, so that they can be compared; they are equal for a knob with a straight effect of its
+own. Where trials near the best reported gradients (`Trial.report_gradient`), their mean is a fifth view, "hypergradient". The views
+answer different questions, and where they differ the difference tells something: knobs work together, the objective has a step, or the
+place is special.
 
 A second flag, `ranges`: a part of the range, not the knob, causes the importance (see `_range_share`).
 
@@ -18,24 +19,25 @@ Sources: Saltelli and Annoni 2010 (doi:10.1016/j.envsoft.2010.04.012) on what on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from trimtab.numerics import FloatArray
 from trimtab.numerics._threads import one_blas_thread
-from trimtab.sensitivity._curves import Curve, OneAtATime
+from trimtab.records import table_of
+from trimtab.sensitivity._curves import Curve
 from trimtab.sensitivity._gradient import Gradient, gradient
-from trimtab.sensitivity._measure import held, whole
 from trimtab.sensitivity._one_at_a_time import one_at_a_time
-from trimtab.sensitivity._range_share import SameFunctions, important_ranges
+from trimtab.sensitivity._range_share import important_ranges
+from trimtab.sensitivity._reported import reported_near
 from trimtab.sensitivity._result import DEAD, MATTERS, TOO_LITTLE, Result
 from trimtab.sensitivity._sobol import Sensitivity, sobol
 from trimtab.sensitivity._surrogate import Prepared, prepare
+from trimtab.sensitivity._views import VIEWS, slope_shares, views_of
 
 __all__ = ["VIEWS", "Agreement", "agreement"]
 
-VIEWS = ("one_at_a_time", "gradient", "main", "total")
 APART = 0.2  # of the variance: a difference between two views that is worth a word
 TOGETHER = 0.1  # of the variance: an interaction that is worth a word
 JUMP = 0.5  # of a curve's range, within JUMP_WIDTH of the knob's range: a cliff
@@ -45,13 +47,16 @@ STEEPER = 4.0  # a cliff is so many times as steep as the slope here
 
 @dataclass(frozen=True, eq=False)
 class Agreement(Result):
-    """Four views of each knob side by side. Arrays are (d, 4), columns in the order of `views`; NaN where a view does not know the knob.
+    """The views of each knob side by side. Arrays are (d, views), columns in the order of `views`; NaN where a view does not know the
+    knob. There are four views, and a fifth, "hypergradient", where trials near the place reported gradients.
 
     share, low, high   what the knob does in each view, as a share of the variance over the space, with its interval; the two local
                        views may exceed 1 where the place is steeper than the space
     rank               1 is the most influential knob of a view
     reasons            a sentence a knob where the views differ, beginning with "interaction", "cliff", "noise" or "bad place"
     ranges             a sentence a knob where a part of the range causes the importance
+    reported           a sentence a knob whose gradient was reported, beginning with "agrees" or "differs": its hypergradient against the
+                       surrogate's slope; {} where none was
     verdicts           those of the global view
     """
 
@@ -70,10 +75,11 @@ class Agreement(Result):
     n_used: int
     n_failed: int
     notes: tuple[str, ...]
+    reported: dict[str, str] = field(default_factory=dict)
 
     def columns(self) -> list[str]:
         each = [f"{view}{end}" for view in self.views for end in ("", "_low", "_high", "_rank")]
-        return ["parameter", *each, "reason", "range", "verdict"]
+        return ["parameter", *each, "reason", "range", *["hypergradient_verdict"][: len(self.reported)], "verdict"]
 
     def rows(self) -> list[dict[str, object]]:
         rows: list[dict[str, object]] = []
@@ -87,6 +93,8 @@ class Agreement(Result):
                 "range": self.ranges.get(name, ""),
                 "verdict": self.verdicts[name],
             }
+            if self.reported:
+                row["hypergradient_verdict"] = self.reported.get(name, "")
             rows.append(row)
         return rows
 
@@ -112,7 +120,7 @@ class Agreement(Result):
     def _flags(self, name: str) -> str:
         if not np.isfinite(self.share[self.parameters.index(name)]).any():
             return self.verdicts[name]
-        return "; ".join(filter(None, (self.reasons.get(name, ""), self.ranges.get(name, "")))) or "-"
+        return "; ".join(filter(None, (self.reasons.get(name), self.ranges.get(name), self.reported.get(name)))) or "-"
 
     def _cell(self, j: int, k: int) -> str:
         return f"{100 * self.share[j, k]:.0f} % (#{self.rank[j, k]:.0f})" if np.isfinite(self.share[j, k]) else "-"
@@ -132,6 +140,7 @@ def agreement(
     cliff        the slope here is small, but the objective jumps somewhere along the knob
     bad place    flat here (as at the bottom of a valley), but the knob matters over the space
     noise        the estimates differ, but their intervals meet: more trials or repeats would tell
+    `reported` says whether hypergradients that trials near the place reported agree with the surrogate's slope.
 
     Use it before trusting a single view; it says nothing that the views do not. Unordered choices have no slope. Where few trials lie all
     views rest on the same surrogate and may agree on the same error. Raises InputError for bad arguments, SpaceError for a configuration
@@ -142,7 +151,7 @@ def agreement(
     local = one_at_a_time(source, at=at, scale=scale, confidence=confidence)
     slopes = gradient(source, at=at, scale=scale, confidence=confidence)
     with one_blas_thread():
-        share, low, high = _views(p, local, slopes, shares)
+        share, low, high = views_of(p, local, slopes, shares)
     reasons: dict[str, str] = {}
     ranges: dict[str, str] = {}
     if p.explained:
@@ -153,46 +162,25 @@ def agreement(
                 reasons[name] = reason
         with one_blas_thread():
             ranges = important_ranges(p, shares)
+    views: tuple[str, ...] = VIEWS
+    reported: dict[str, str] = {}
+    near = reported_near(table_of(source), p.scale, p.point(at)) if p.explained else None
+    if near is not None:
+        reported = near.said(p.names, slopes, p.scale.width)
+    if near is not None and reported:
+        at_views = VIEWS.index("main")
+        views = (*VIEWS[:at_views], "hypergradient", *VIEWS[at_views:])
+        told = slope_shares(p, near.mean, near.low, near.high)
+        share, low, high = (np.insert(a, at_views, b, axis=1) for a, b in zip((share, low, high), told, strict=True))
     return Agreement(
-        parameters=p.names, views=VIEWS, share=share, low=low, high=high, rank=_ranks(share), reasons=reasons, ranges=ranges,
+        parameters=p.names, views=views, share=share, low=low, high=high, rank=_ranks(share), reasons=reasons, ranges=ranges,
         verdicts=_verdicts(shares, reasons, ranges), at=local.at, scale=shares.scale, confidence=confidence, n_used=p.n,
-        n_failed=p.n_failed, notes=_notes(p),
+        n_failed=p.n_failed, notes=_notes(p), reported=reported,
     )  # fmt: skip
 
 
 def _whole(rank: float) -> int | None:
     return int(rank) if np.isfinite(rank) else None
-
-
-def _views(
-    p: Prepared, local: OneAtATime, slopes: Gradient, shares: Sensitivity
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Shares of the variance over the space with intervals, each (d, 4)."""
-    found = np.full((3, p.space.d, len(VIEWS)), np.nan)
-    if p.explained:
-        place = {name: j for j, name in enumerate(p.names)}
-        variance = float(np.mean([of.variance.mean() for of in SameFunctions(p).draws(held(whole(p.space), p.x))]))
-        rows = [place[name] for name in local.parameters]
-        along = np.array([_variance(p, curve, place[curve.name]) for curve in local.curves])
-        effects = np.array([local.effect, local.effect_low, local.effect_high])
-        ratio = np.divide(effects, local.effect, out=np.ones_like(effects), where=local.effect > 0.0)
-        found[:, rows, 0] = along / variance * ratio**2
-        rows = [place[name] for name in slopes.parameters]
-        slope, low, high = np.array([slopes.slope, slopes.slope_low, slopes.slope_high]) / p.scale.width
-        ends = np.abs([low, high])
-        nearest = np.where(np.sign(low) == np.sign(high), ends.min(axis=0), 0.0)
-        found[:, rows, 1] = np.square([slope, nearest, ends.max(axis=0)]) / 12.0 / variance
-    found[:, :, 2] = [shares.main, shares.main_low, shares.main_high]
-    found[:, :, 3] = [shares.total, shares.total_low, shares.total_high]
-    found[1:, np.isnan(found[0])] = np.nan
-    return found[0], found[1], found[2]
-
-
-def _variance(p: Prepared, curve: Curve, j: int) -> float:
-    """Of a curve, standardised on the scale, over the declared distribution of its knob."""
-    nodes, weights = whole(p.space).rule(j, len(curve.u))
-    effect = np.interp(nodes, curve.u, curve.effect) / p.scale.width  # before it is squared: 1e300 overflows
-    return float(weights @ effect**2 - (weights @ effect) ** 2)
 
 
 def _ranks(share: FloatArray) -> FloatArray:

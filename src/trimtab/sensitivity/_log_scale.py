@@ -81,7 +81,7 @@ def _fitted(p: Prepared, x: FloatArray, z: FloatArray) -> ProductGP:
 def _densities(gp: ProductGP) -> FloatArray:
     """Log density of each trial, predicted from all others (n,)."""
     mean, variance = gp.leave_one_out()
-    return -0.5 * (np.log(2 * np.pi * variance) + (gp.y - mean) ** 2 / variance)
+    return -0.5 * (np.log(2 * np.pi * variance) + (gp.values - mean) ** 2 / variance)
 
 
 def _compared(gain: FloatArray) -> tuple[float, float]:

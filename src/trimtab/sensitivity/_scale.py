@@ -17,6 +17,7 @@ import numpy as np
 
 from trimtab.errors import InputError
 from trimtab.numerics import FloatArray
+from trimtab.numerics._warp_slopes import rank_slope
 
 __all__ = ["SCALES", "UNITS", "Scale", "choose_scale", "heavy_tail"]
 
@@ -68,6 +69,16 @@ class Scale:
     def standard(self, v: FloatArray) -> FloatArray:
         """z (n,): what the surrogate sees."""
         return (self.warp(v) - self.centre) / self.width if self.width else np.zeros_like(v)
+
+    def rate(self, v: FloatArray) -> FloatArray:
+        """dz / dv at values (k,); zeros where all values are equal."""
+        if not self.width:
+            return np.zeros(len(v))
+        if self.name == "log":
+            return 1.0 / (v * self.width)
+        if self.name == "rank":
+            return np.asarray(np.interp(v, self.known, rank_slope(self.known, self.score)) / self.width)
+        return np.full(len(v), 1.0 / self.width)
 
     def objective(self, z: FloatArray) -> FloatArray:
         """Back to objective units; beyond the ranks that were seen, the extreme value seen."""

@@ -11,7 +11,7 @@ Sources: Sobol' 1993; Oakley and O'Hagan 2004 (doi:10.1111/j.1467-9868.2004.0530
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -211,8 +211,8 @@ def _part(gp: ProductGP, rng: np.random.Generator) -> ProductGP:
     Stationary surrogates are too sure of themselves on real responses. Draws that each see 70 % of the trials also vary with what single
     trials pull; on exact grids this brought 90 % intervals from 65-75 % to about 90 % coverage.
     """
-    rows = np.sort(rng.permutation(len(gp.y))[: max(4, round(PART * len(gp.y)))])
-    return replace(gp, x=gp.x[rows], y=gp.y[rows])
+    n = len(gp.values)
+    return gp.of_trials(np.sort(rng.permutation(n)[: max(4, round(PART * n))]))
 
 
 def _result(p: Prepared, scope: str, confidence: float, draws: tuple[VarianceDraws, VarianceDraws]) -> Sensitivity:

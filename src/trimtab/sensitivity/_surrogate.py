@@ -21,13 +21,14 @@ from typing import Any
 import numpy as np
 
 from trimtab.errors import InputError
-from trimtab.numerics import BoolArray, FloatArray, column_rule, sobol_points
+from trimtab.numerics import BoolArray, FloatArray, IntArray, column_rule, sobol_points
 from trimtab.numerics._threads import one_blas_thread
 from trimtab.records import FAILED, PRUNED, TrialTable, table_of
 from trimtab.sensitivity._effective import effective_trials
 from trimtab.sensitivity._scale import Scale, choose_scale
+from trimtab.sensitivity._tied import slopes_worth, with_tied_rows
 from trimtab.space import Space
-from trimtab.surrogates import ProductFit, ProductGP, evidence_of_columns, fit_product_gp
+from trimtab.surrogates import ProductFit, ProductGP, Ties, evidence_of_columns, fit_product_gp
 
 __all__ = ["LEAST_EVIDENCE", "Prepared", "check_confidence", "prepare", "read_trials", "too_little"]
 
@@ -49,6 +50,7 @@ class Prepared:
     active_levels (d,): number of different values of each knob among the trials where it is active.
     evidence (d,), gain: log evidence of each knob and of the whole surrogate against noise alone, in nats.
     kept: what analyses of the same trials need again, so that they need not repeat it.
+    slopes (n, d): derivatives of v by the knobs' coordinates that trials reported, NaN where none; None where no trial did.
     crowded: the trials do not fill the space evenly, as an optimiser's. n_effective: see `_effective`.
     """
 
@@ -68,6 +70,7 @@ class Prepared:
     feasible: BoolArray | None = None
     n_effective: float = float("nan")
     kept: dict[str, Any] = field(default_factory=dict)
+    slopes: FloatArray | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -108,9 +111,9 @@ class Prepared:
         assert self.fit is not None
         gp = self.fit.best
         mean, _ = gp.leave_one_out()
-        n = len(gp.y)
-        others = (gp.y.sum() - gp.y) / (n - 1)
-        return float(1.0 - np.sum((gp.y - mean) ** 2) / np.sum((gp.y - others) ** 2))
+        y, n = gp.values, len(gp.values)
+        others = (y.sum() - y) / (n - 1)
+        return float(1.0 - np.sum((y - mean) ** 2) / np.sum((y - others) ** 2))
 
     def point(self, at: Mapping[str, object] | None) -> FloatArray:
         """The point (d,) of a configuration, by default the best trial's."""
@@ -162,7 +165,8 @@ def too_little(prepared: Prepared) -> str:
 def _digest(table: TrialTable, scale: str) -> str:
     parts = hashlib.blake2b(digest_size=16)
     parts.update(json.dumps([table.space.to_dict(), table.direction, scale], sort_keys=True, default=repr).encode())
-    for column in (table.x, table.y, table.state, table.feasible):
+    slopes = () if table.derivatives is None else (table.derivatives,)
+    for column in (table.x, table.y, table.state, table.feasible, *slopes):
         parts.update(np.ascontiguousarray(column).tobytes())
     return parts.hexdigest()
 
@@ -183,7 +187,8 @@ def _read(table: TrialTable, scale: str) -> Prepared:
     varied = np.array([_distinct(x[:, j]) > 1 for j in range(space.d)])
     crowded = bool(len(v)) and _is_crowded(space, x)
     prepared = Prepared(space, table.sign, x, v, Scale.of(name, v) if len(v) else Scale.of("raw", np.zeros(1)), n_failed, tuple(notes),
-                        "", varied, crowded, feasible=finished.feasible)  # fmt: skip
+                        "", varied, crowded, feasible=finished.feasible,
+                        slopes=None if finished.derivatives is None else table.sign * finished.derivatives)  # fmt: skip
     return replace(prepared, why=_why_too_little(prepared))
 
 
@@ -230,22 +235,27 @@ def _fitted(p: Prepared) -> Prepared:
     else:
         rows = np.arange(p.n)
     categorical = np.array([k == "categorical" for k in p.space.kinds])
-    z = p.scale.standard(p.v)
-    fit = _fit(p.x[rows[:FIT_TRIALS]], z[rows[:FIT_TRIALS]], categorical)
+    fit = _fit(p, rows[:FIT_TRIALS], categorical)
+    if fit.best.ties is not None:
+        notes.append(
+            f"{len(fit.best.y) - len(fit.best.values)} derivatives that trials reported sharpen the surrogate; continuous knobs only."
+        )
     if p.crowded and p.scale.name == "rank":
         p, fit = _rank_over_space(p, fit, rows[:FIT_TRIALS], categorical)
-        z = p.scale.standard(p.v)
         notes.append("Ranks are those over the declared space, through the surrogate, not those among the trials.")
-    effective = effective_trials(fit.best, p.space) if p.crowded else float(p.n)
+    effective = effective_trials(fit.best.without_ties(), p.space) if p.crowded else float(p.n)
     if p.crowded:
         notes.append(
-            f"The trials crowd in parts of the space, as an optimiser's do: {len(fit.best.y)} of them tell as much of it as about "
+            f"The trials crowd in parts of the space, as an optimiser's do: {len(fit.best.values)} of them tell as much of it as about "
             f"{effective:.0f} spread evenly. Intervals are widened, and where few trials lie the surrogate's guess stands in."
         )
     evidence = evidence_of_columns(fit, [[j, *_descendants(p.space, j)] for j in range(p.space.d)])
-    gain = fit.best.log_evidence() - _noise_evidence(fit.best.y)
+    gain = fit.best.log_evidence() - _noise_evidence(fit.best)
     if len(rows) > FIT_TRIALS:
-        fit = ProductFit(_with(fit.best, p.x[rows], z[rows]), tuple(_with(g, p.x[rows], z[rows]) for g in fit.draws))
+        x, y, ties = _rows(p, rows)
+        fit = ProductFit(
+            replace(fit.best, x=x, y=y, ties=ties), tuple(replace(g, x=x, y=y, ties=ties) for g in fit.draws)
+        )
     return replace(p, fit=fit, evidence=evidence, gain=gain, notes=tuple(notes), n_effective=effective)
 
 
@@ -262,17 +272,19 @@ def _descendants(space: Space, j: int) -> list[int]:
     return [int(i) for i in np.flatnonzero((exists != exists[0]).any(axis=(0, 1))) if i != j]
 
 
-def _with(gp: ProductGP, x: FloatArray, y: FloatArray) -> ProductGP:
-    return replace(gp, x=x, y=y)
-
-
-def _noise_evidence(y: FloatArray) -> float:
-    """Log evidence of y as independent noise around a constant."""
-    return float(-0.5 * len(y) * (1.0 + np.log(2 * np.pi * y.var())))
+def _noise_evidence(gp: ProductGP) -> float:
+    """Log evidence of the trials as independent noise around a constant, and of their derivatives as noise around 0."""
+    y = gp.values
+    found = -0.5 * len(y) * (1.0 + np.log(2 * np.pi * y.var()))
+    if gp.ties is not None:
+        tied = ~gp.ties.is_trial
+        apart, own = (gp.y - gp.y[gp.ties.trial])[tied], gp.ties.own[tied]
+        found -= 0.5 * np.sum(apart**2 / own + np.log(2 * np.pi * own))
+    return float(found)
 
 
 def _rank_over_space(
-    p: Prepared, fit: ProductFit, rows: np.ndarray, categorical: BoolArray
+    p: Prepared, fit: ProductFit, rows: IntArray, categorical: BoolArray
 ) -> tuple[Prepared, ProductFit]:
     """Normal scores of the objective over the declared space instead of among the trials, and the fit on them."""
     from scipy.special import ndtr, ndtri
@@ -285,13 +297,20 @@ def _rank_over_space(
     edge = 0.5 / len(p.v)
     score = np.maximum.accumulate(ndtri(np.clip(share, edge, 1 - edge)))
     scale = replace(p.scale, score=score + 1e-9 * np.arange(len(score)))._standardised(p.v)
-    z = scale.standard(p.v)
-    return replace(p, scale=scale), _fit(p.x[rows], z[rows], categorical)
+    p = replace(p, scale=scale)
+    return p, _fit(p, rows, categorical)
 
 
-def _fit(x: FloatArray, z: FloatArray, categorical: BoolArray) -> ProductFit:
+def _rows(p: Prepared, rows: IntArray) -> tuple[FloatArray, FloatArray, Ties | None]:
+    """What the surrogate sees of some trials: points, standardised values, and which of them are tied rows of reported derivatives."""
+    slopes = None if p.slopes is None else p.slopes[rows] * p.scale.rate(p.v[rows])[:, None]
+    return with_tied_rows(p.x[rows], p.scale.standard(p.v)[rows], slopes_worth(p.space, slopes))
+
+
+def _fit(p: Prepared, rows: IntArray, categorical: BoolArray) -> ProductFit:
     """With few trials noise and short waves tell the same story, so two starts compete; with many the first is enough."""
-    return fit_product_gp(x, z, categorical, draws=HYPER_DRAWS, seed=0, starts=2 if len(z) <= 120 else 1)
+    x, z, ties = _rows(p, rows)
+    return fit_product_gp(x, z, categorical, draws=HYPER_DRAWS, seed=0, starts=2 if len(z) <= 120 else 1, ties=ties)
 
 
 def _distinct(column: FloatArray) -> int:

@@ -124,6 +124,12 @@ class Distribution(Parameter):
         u: FloatArray = np.clip(np.asarray(self.frozen.cdf(v), dtype=float), _TAIL, 1 - _TAIL)
         return u
 
+    def stretch(self, values: Sequence[Any]) -> FloatArray:
+        density = self.frozen.pmf if self.discrete else self.frozen.pdf
+        with np.errstate(divide="ignore"):  # no slope where the distribution ends
+            slope = 1.0 / np.asarray(density(np.asarray(values, dtype=float)), dtype=float)
+        return np.where(np.isfinite(slope), slope, np.nan)
+
     def check(self, value: object, name: str) -> None:
         v = finite_number(value, f"Parameter {name!r}")
         low, high = self._support

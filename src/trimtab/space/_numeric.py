@@ -181,6 +181,11 @@ class Float(Parameter):
             u = np.array([(v - low) / width for v in values], dtype=float)
         return np.clip(u, 0.0, 1.0)
 
+    def stretch(self, values: Sequence[Any]) -> FloatArray:
+        if self.log:
+            return np.asarray(values, dtype=float) * (math.log(self.high) - math.log(self.low))
+        return np.full(len(values), self.high - self.low if self.step is None else self.step * self.n_levels)
+
     def check(self, value: object, name: str) -> None:
         v = finite_number(value, f"Parameter {name!r}")
         slack = 1e-9 * (self.high - self.low)
@@ -295,6 +300,11 @@ class Int(Parameter):
         if self._table is None:
             return self._at(np.array(whole, dtype=float))
         return self._table[np.array(whole, dtype=np.intp) - self.low]
+
+    def stretch(self, values: Sequence[Any]) -> FloatArray:
+        if self.log:
+            return np.asarray(values, dtype=float) * (math.log(self.high + 0.5) - math.log(self.low - 0.5))
+        return np.full(len(values), float(self.step * self.n_levels))
 
     def check(self, value: object, name: str) -> None:
         number = finite_number(value, f"Parameter {name!r}")

@@ -52,6 +52,11 @@ class Parameter:
         raise NotImplementedError
 
     @property
+    def is_number(self) -> bool:
+        """Whether its values are numbers on a line, so that an objective may have a derivative by them."""
+        return type(self).stretch is not Parameter.stretch
+
+    @property
     def even(self) -> bool:
         """Whether the levels sit at (k + 1/2) / K and own [k / K, (k + 1) / K)."""
         return self.n_levels > 0
@@ -105,6 +110,10 @@ class Parameter:
     def fits(self, stored: Sequence[Any]) -> bool:
         """Whether all stored values are surely still valid; False only means that each has to be looked at."""
         return False
+
+    def stretch(self, values: Sequence[Any]) -> FloatArray:
+        """d value / d coordinate at values (n,) that `check` accepts; NaN where there is no such thing."""
+        return np.full(len(values), np.nan)
 
     def belief(self) -> Belief | None:
         """Where the user believes the optimum to lie; None without a prior."""

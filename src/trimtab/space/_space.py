@@ -219,6 +219,21 @@ class Space:
                 rows[i][column.public] = value
         return rows
 
+    def numeric(self, stored: Mapping[str, Any]) -> tuple[str, ...]:
+        """The parameters of a stored point that are searched numbers, as the user names them."""
+        return tuple(c.public for c in self._searched if c.name in stored and not c.hidden and c.parameter.is_number)
+
+    def derivatives(self, stored: Sequence[Mapping[str, Any]], gradients: Sequence[Mapping[str, float]]) -> FloatArray:
+        """Derivatives by the coordinates (n, d) of those by the user's values; NaN where there is none."""
+        found = np.full((len(stored), self.d), np.nan)
+        for j, column in enumerate(self._searched):
+            here = [i for i, row in enumerate(stored) if column.name in row and column.public in gradients[i]]
+            if here and column.parameter.is_number:
+                slopes = [gradients[i][column.public] for i in here]
+                found[here, j] = slopes * column.parameter.stretch([stored[i][column.name] for i in here])
+        found[~np.isfinite(found)] = np.nan
+        return found
+
     def to_dict(self) -> dict[str, Any]:
         """The space as plain JSON, with a version. Functions are stored by name, objects by label."""
         return _plain.space_to_plain(self._columns, self.constraints)

@@ -2,8 +2,8 @@
 
     studies   name of each study (backslash, NUL and lone surrogates written as \\uXXXX)
     events    the log: `id` is the position; (study, kind, number, part) is the key of an event
-    trials    a view: one row a trial; params and outcomes (numbers by name: further objectives, what limits bound) are
-              JSON; times are UTC
+    trials    a view: one row a trial; params, outcomes (numbers by name: further objectives, what limits bound) and
+              gradient (derivatives that the trial reported) are JSON; times are UTC
 
 Version 1 is the first. A newer file is refused; an older one would be migrated here. The view is no part of the version:
 trimtab does not read it, so a file with an older view opens in every trimtab, and `renew_view` brings it up to date.
@@ -44,9 +44,9 @@ def create(db: sqlite3.Connection) -> None:
 
 
 def has_old_view(db: sqlite3.Connection) -> bool:
-    """Whether the view is there, and is of a trimtab that did not show the outcomes of a trial."""
+    """Whether the view is there, and is of a trimtab that did not show all that is known of a trial."""
     row = db.execute("SELECT sql FROM sqlite_master WHERE type = 'view' AND name = 'trials'").fetchone()
-    return row is not None and " AS outcomes" not in row[0]
+    return row is not None and " AS gradient" not in row[0]
 
 
 def renew_view(db: sqlite3.Connection) -> None:
@@ -90,6 +90,7 @@ def _view(has_json: bool) -> str:
         END AS state,
         {field("f.body", "value")} AS value,
         {field("f.body", "outcomes")} AS outcomes,
+        {field("f.body", "gradient")} AS gradient,
         {field("f.body", "seconds")} AS seconds,
         {field("c.body", "params")} AS params,
         {field("f.body", "error")} AS error,

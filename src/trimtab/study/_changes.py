@@ -60,13 +60,15 @@ def start_next(
     raise _starved(journal)
 
 
-def create(journal: Journal, stored: dict[str, Any], more: Callable[[int], Sequence[Event]]) -> int:
-    """Add a trial from the user, with `more` events of it; its number."""
+def create(
+    journal: Journal, stored: dict[str, Any], more: Callable[[int], Sequence[Event]], origin: str = "user"
+) -> int:
+    """Add a trial that no sampler proposed, with `more` events of it; its number."""
     for _ in range(TRIES):
         journal.sync()
         number = journal.fold.n
         try:
-            journal.append([Created(number, stored, "user", time.time()), *more(number)])
+            journal.append([Created(number, stored, origin, time.time()), *more(number)])
         except Conflict:
             continue
         return number
@@ -84,7 +86,7 @@ def finish(journal: Journal, number: int, end: Told, seconds: float | None) -> N
 
 def ending(number: int, end: Told, seconds: float | None) -> Finished:
     """What became of a trial, as an event of now."""
-    return Finished(number, end.state, end.value, seconds, end.error, time.time(), end.outcomes)
+    return Finished(number, end.state, end.value, seconds, end.error, time.time(), end.outcomes, end.gradient)
 
 
 def known(journal: Journal, trial: Trial | int) -> int:

@@ -19,7 +19,7 @@ __all__ = ["frame_of"]
 
 def frame_of(trials: Sequence[Trial], names: Sequence[str]) -> pd.DataFrame:
     """One row a trial: number, state, value, each outcome that has a name, each parameter (missing where inactive),
-    seconds, error.
+    seconds, error; then the derivatives that were reported, as gradient_<parameter>.
 
     With several objectives there is no value. An outcome that has the name of another column gets the prefix
     "outcome_", then a parameter "param_".
@@ -44,5 +44,7 @@ def frame_of(trials: Sequence[Trial], names: Sequence[str]) -> pd.DataFrame:
         columns[f"param_{name}" if name in taken else name] = pandas.Series(values).infer_objects()
     columns["seconds"] = [t.seconds for t in trials]
     columns["error"] = [t.error for t in trials]
+    for name in dict.fromkeys(name for t in trials for name in t.gradient):
+        columns[f"gradient_{name}"] = [t.gradient.get(name, math.nan) for t in trials]
     frame: pd.DataFrame = pandas.DataFrame(columns)
     return frame

@@ -198,7 +198,7 @@ class _Loop:
         if outcome.error is not None or outcome.value is None:
             self.study.tell(outcome.number, state="failed", error=outcome.error, seconds=outcome.seconds)
         else:
-            self.study.tell(outcome.number, outcome.value, seconds=outcome.seconds)
+            self.study.tell(outcome.number, outcome.value, seconds=outcome.seconds, gradient=outcome.gradient)
         return outcome
 
     def _heard(self, number: int) -> None:

@@ -5,8 +5,8 @@
                                  already, nothing is evaluated
 
 patience counts finished trials of new configurations, in the order of ending, since the last that was better than all
-before. Not counted: repeats (`repeats=`), trials for the sensitivities (`understand=`), results from elsewhere
-(`add_trial`), failed and pruned trials. A repeat may
+before. Not counted: repeats (`repeats=`), trials for the sensitivities (`understand=`), steps of `refine`, results from
+elsewhere (`add_trial`), failed and pruned trials. A repeat may
 be the best trial, but that is luck rather than progress of the search: it neither wears out patience nor renews it.
 
 A rule is a function of the trials in the order in which they ended.
@@ -181,7 +181,7 @@ class Rules:
         counts = table.feasible & np.isfinite(objectives).all(axis=1)
         for i in np.flatnonzero(table.state == FINISHED):
             better = counts[i] and not np.any(np.all(self.front <= objectives[i], axis=1))
-            if numbers[i] in fold.attempts and numbers[i] not in fold.repeated | fold.understood:
+            if numbers[i] in fold.attempts and numbers[i] not in fold.repeated | fold.understood | fold.refined:
                 self.stale = 0 if better else self.stale + 1
             if better:
                 beaten = np.all(objectives[i] <= self.front, axis=1)

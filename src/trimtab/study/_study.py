@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trimtab.errors import InputError
-from trimtab.records import Goals, Opened, Released, Trial, TrialTable
+from trimtab.records import Goals, Opened, Released, Trial, TrialTable, objective_gradient
 from trimtab.samplers import Sampler, resolve
 from trimtab.samplers._goals import check_goals
 from trimtab.space import Space
@@ -37,6 +37,7 @@ from trimtab.study._understanding import Turns
 
 if TYPE_CHECKING:
     from trimtab.executors import Executor
+    from trimtab.study._refining import Refinement
 
 __all__ = ["Study"]
 
@@ -148,6 +149,7 @@ class Study(Results):
         state: str = "finished",
         error: str | None = None,
         seconds: float | None = None,
+        gradient: Mapping[str, float] | None = None,
     ) -> None:
         """Record what became of a trial.
 
@@ -156,27 +158,42 @@ class Study(Results):
             infinite counts as failed.
         state: "finished", "pruned" (value optional) or "failed".
         error: text kept with a failure. seconds: measured since `ask` if None.
+        gradient: derivatives of the (first) objective by parameters, as in `Trial.report_gradient`; None takes those that
+            the trial reported, if it is given as `ask` gave it. A trial that did not finish keeps none.
         Raises StudyError for an unknown trial, one of another study or one that has ended; ObjectiveError for a value
         that is no number (the trial stays open).
         """
         with self._lock:
             number = known(self._journal, trial)
             end = told(state, value, error, f"Trial {number}: value= of tell()", self.goals)
+            reported = gradient if gradient is not None else trial.gradient if isinstance(trial, Trial) else {}
+            end = end.with_gradient(
+                self._slopes(reported, self._journal.fold.stored[number], f"tell() of trial {number}")
+            )
             if seconds is None and number in self._begun:
                 seconds = time.monotonic() - self._begun[number]
             finish(self._journal, number, end, told_seconds(seconds))
             self._begun.pop(number, None)
 
     def add_trial(
-        self, params: Mapping[str, Any], value: object = None, *, state: str = "finished", seconds: float | None = None
+        self,
+        params: Mapping[str, Any],
+        value: object = None,
+        *,
+        state: str = "finished",
+        seconds: float | None = None,
+        gradient: Mapping[str, float] | None = None,
     ) -> Trial:
-        """Record a result from elsewhere; state, value and seconds as in `tell`. Constants may be left out of `params`.
+        """Record a result from elsewhere; state, value, seconds and gradient as in `tell`.
+
+        Constants may be left out of `params`.
 
         SpaceError names what does not fit the space. A configuration that the constraints forbid is accepted: they bind
         new trials, and what was measured elsewhere is worth knowing.
         """
         stored = self.space.store(self.space.encode([params]))[0]
         end, length = told(state, value, None, "value= of add_trial()", self.goals), told_seconds(seconds)
+        end = end.with_gradient(self._slopes(gradient or {}, stored, "add_trial()"))
         return self._create(stored, lambda number: [ending(number, end, length)])
 
     def enqueue(self, params: Mapping[str, Any]) -> Trial:
@@ -311,6 +328,34 @@ class Study(Results):
         run(self, objective, budget, workers, executor, catch, progress, callbacks)
         return self
 
+    def refine(
+        self,
+        objective: Callable[[Trial], object],
+        n_trials: int = 10,
+        *,
+        step: float = 0.1,
+        held_out: Callable[[Mapping[str, Any]], float] | None = None,
+        catch: type[BaseException] | tuple[type[BaseException], ...] = (Exception,),
+    ) -> Refinement:
+        """From the best configuration, up to `n_trials` steps along reported gradients. Returns what that gained.
+
+        Use it when a search has found the right region and the objective reports gradients (`Trial.report_gradient`). Only
+        continuous parameters that have a derivative move, on their declared (log) scale; all others stay as in the best
+        trial. Each step is a trial of the study like any other, so what it finds is `best` afterwards; from a better one it
+        goes on, after a worse one the next step is shorter. It ends early where the gradient or the step vanishes.
+
+        step: length of the first step, as a share of the range of the parameter that moves most.
+        held_out: a function of the parameters that returns a score on data that the objective has not seen, in the
+            objective's own direction. It is asked before and after: a validation loss can be refined beyond what is real.
+        catch: as in `optimize`.
+        Raises StudyError where nothing has finished yet or a trial reports no gradient, InputError for several objectives
+        or a space without continuous parameters. Do not expect it to leave a valley for a better one.
+        """
+        from trimtab.study._refining import refine
+
+        self._check_known()
+        return refine(self, objective, n_trials, step, held_out, catch)
+
     def close(self) -> None:
         """Close the storage. A study in memory is gone then."""
         self.storage.close()
@@ -373,6 +418,12 @@ class Study(Results):
             self._check_known()
             with self._lock:
                 enqueue_all(self._journal, stored, first_time)
+
+    def _slopes(self, gradient: Mapping[str, float], stored: Mapping[str, Any], who: str) -> dict[str, float]:
+        """Derivatives, checked against the stored configuration."""
+        if not isinstance(gradient, Mapping) or gradient:
+            return objective_gradient(gradient, self.space.numeric(stored), self.space.load([stored])[0], who)
+        return {}
 
     def _create(self, stored: dict[str, Any], more: Callable[[int], list[Any]]) -> Trial:
         with self._lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,12 +15,17 @@ __all__ = ["Told", "needed", "told", "told_seconds"]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """state, value, error and outcomes as they are stored (records.Finished)."""
+    """state, value, error, outcomes and gradient as they are stored (records.Finished)."""
 
     state: str
     value: float | None = None
     error: str | None = None
     outcomes: dict[str, float] | None = None
+    gradient: dict[str, float] | None = None
+
+    def with_gradient(self, gradient: dict[str, float]) -> Told:
+        """With derivatives of the objective; a failure keeps none."""
+        return replace(self, gradient=gradient) if gradient and self.state == "finished" else self
 
 
 def told(state: str, value: object, error: str | None, who: str, goals: Goals) -> Told:

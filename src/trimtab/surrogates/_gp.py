@@ -14,6 +14,9 @@ Notation
     C       k + t2 I = L L',  alpha = C^-1 z
     theta   log w (d), log s2, log t2                      (d + 2,)
 
+Derivatives that were observed (m of them, see `_gp_slopes`) are further rows and columns of C, before those of the
+points: alpha is (m + n,) and L (m + n, m + n) then. Without them nothing here differs.
+
 Sources: Rasmussen and Williams 2006, eq. 2.25-2.26 (posterior), 5.8-5.9 (likelihood and gradient), 5.12 (leave one
 out). Priors in the form of Optuna's GPSampler, 0.1 (w/w0 + w0/w), s2 ~ Gamma(2, 1), t2 ~ Gamma(1.1, 30), with two
 changes: w0 = 3 / d, so that random points are equally alike in any dimension (length scales grow with sqrt(d), Hvarfner
@@ -36,6 +39,7 @@ from trimtab.numerics._cholesky import (
     solve_lower_transposed,
 )
 from trimtab.surrogates._columns import Columns
+from trimtab.surrogates._gp_slopes import Hyper, Slopes
 from trimtab.surrogates._matern import by_column, kernel, kernel_and_slopes, matern_and_slope
 
 __all__ = ["GaussianProcess", "fit_gp"]
@@ -52,7 +56,7 @@ STARTS = ((0.0, 0.0, -4.6), (-1.0, 0.0, -1.0))  # smooth and exact; smoother and
 class GaussianProcess:
     """A conditioned process. theta (d + 2,); x (n, d); z (n,) zero-mean targets; root (n, n) lower factor of C.
 
-    additive: share of the kernel's additive part.
+    additive: share of the kernel's additive part. slopes: derivatives that were observed, None where there are none.
     """
 
     columns: Columns
@@ -63,17 +67,26 @@ class GaussianProcess:
     root: FloatArray
     alpha: FloatArray
     additive: float = 0.0
+    slopes: Slopes | None = None
 
     @classmethod
     def condition(
-        cls, columns: Columns, theta: FloatArray, x: FloatArray, z: FloatArray, additive: float = 0.0
+        cls,
+        columns: Columns,
+        theta: FloatArray,
+        x: FloatArray,
+        z: FloatArray,
+        additive: float = 0.0,
+        slopes: Slopes | None = None,
     ) -> GaussianProcess:
-        """The process given targets z (n,) at x (n, d). n = 0 gives the prior."""
+        """The process given targets z (n,) at x (n, d), and derivatives. n = 0 gives the prior."""
         phi = _weighted(columns, theta, x)
         k = kernel(phi, phi, float(np.exp(theta[-2])), additive, columns.owner)
         k.flat[:: len(z) + 1] = np.exp(theta[-2]) + np.exp(theta[-1])
+        if slopes is not None and len(z):
+            k = slopes.bordered(Hyper(columns, theta, additive), phi, k)
         root = cholesky(k) if len(z) else k
-        return cls(columns, theta, x, z, phi, root, _solve(root, z), additive)
+        return cls(columns, theta, x, z, phi, root, _solve(root, _targets(slopes, z)), additive, slopes)
 
     @property
     def n(self) -> int:
@@ -90,6 +103,11 @@ class GaussianProcess:
         return float(np.exp(self.theta[-1]))
 
     @property
+    def slope_noise(self) -> float:
+        """Noise variance of a derivative; 0 where none was observed."""
+        return 0.0 if self.slopes is None else self.slopes.noise
+
+    @property
     def weights(self) -> FloatArray:
         """w (d,): 1 / length scale^2 of each column."""
         return np.exp(self.theta[:-2])
@@ -97,7 +115,7 @@ class GaussianProcess:
     @property
     def fitted(self) -> FloatArray:
         """Posterior mean at the process's own points (n,): z - t2 alpha."""
-        return self.z - self.noise * self.alpha
+        return self.z - self.noise * self.alpha[-self.n :]
 
     def predict(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of the function (without noise) at x (m, d): two arrays (m,).
@@ -111,6 +129,9 @@ class GaussianProcess:
         """Mean, sd (m,) and their gradients (m, d) by numeric columns; 0 in categorical, inactive ones."""
         phi = _weighted(self.columns, self.theta, x)
         k, slope, own = kernel_and_slopes(phi, self.phi, self.signal, self.additive, self.columns.owner)  # (m, n) each
+        gaps = None if self.slopes is None else self.slopes.gaps(self._hyper, phi)
+        before = 0 if gaps is None else len(gaps.phi)
+        k = k if gaps is None else np.concatenate([gaps.with_values().T, k], axis=1)
         half = solve_lower(self.root, k.T)
         mean, sd = k @ self.alpha, self._sd(half)
         moves = [j for j in range(self.columns.d) if self.columns.kinds[j] != "categorical"]
@@ -119,6 +140,7 @@ class GaussianProcess:
 
         def pull(weight: FloatArray) -> FloatArray:
             """sum_i weight_i dk(x, x_i) / dx (m, d)."""
+            of_slopes, weight = weight[..., :before], weight[..., before:]
             a = slope * weight
             gradient = np.zeros((len(x), self.columns.d))
             gradient[:, moves] = scale * (phi[:, slots] * a.sum(1)[:, None] - a @ self.phi[:, slots])
@@ -127,6 +149,8 @@ class GaussianProcess:
                 gradient[:, moves] += scale * (
                     phi[:, slots] * a.sum(2).T - (a @ self.phi[:, slots].T[:, :, None])[..., 0].T
                 )
+            if gaps is not None:
+                gradient[:, moves] += gaps.slopes_of_values(np.broadcast_to(of_slopes, (len(x), before)).T)[:, moves]
             return np.where(np.isnan(x), 0.0, gradient)
 
         d_mean = pull(self.alpha)
@@ -138,12 +162,13 @@ class GaussianProcess:
 
         Rasmussen and Williams 2006, eq. 5.12: z_i - alpha_i / [C^-1]_ii and 1 / [C^-1]_ii.
         """
-        precision = np.diag(cholesky_inverse(self.root))
-        return self.z - self.alpha / precision, 1.0 / np.sqrt(precision)
+        precision = np.diag(cholesky_inverse(self.root))[-self.n :]
+        return self.z - self.alpha[-self.n :] / precision, 1.0 / np.sqrt(precision)
 
     def log_likelihood(self) -> float:
         """log p(z | x, theta), Rasmussen and Williams 2006, eq. 5.8."""
-        return -0.5 * float(self.z @ self.alpha + 2.0 * np.log(np.diag(self.root)).sum() + self.n * np.log(2 * np.pi))
+        z = _targets(self.slopes, self.z)
+        return -0.5 * float(z @ self.alpha + 2.0 * np.log(np.diag(self.root)).sum() + len(z) * np.log(2 * np.pi))
 
     def extend(self, x: FloatArray, z: FloatArray) -> GaussianProcess:
         """The process with q more points, by extending the factor: O(n^2 q)."""
@@ -152,7 +177,7 @@ class GaussianProcess:
         corner.flat[:: len(z) + 1] = self.signal + self.noise
         root = cholesky_extend(self.root, cross.T, corner)
         x, z, phi = np.concatenate([self.x, x]), np.concatenate([self.z, z]), np.concatenate([self.phi, phi])
-        return replace(self, x=x, z=z, phi=phi, root=root, alpha=_solve(root, z))
+        return replace(self, x=x, z=z, phi=phi, root=root, alpha=_solve(root, _targets(self.slopes, z)))
 
     def believe(self, x: FloatArray) -> GaussianProcess:
         """The process if the points x (q, d) came out at their posterior means (kriging believer, Ginsbourger 2010)."""
@@ -166,12 +191,21 @@ class GaussianProcess:
         """
         k = kernel(self.phi, self.phi, self.signal, self.additive, self.columns.owner)
         k.flat[:: self.n + 1] = self.signal * (1.0 + NOISE_FLOOR)
+        if self.slopes is not None:
+            k = self.slopes.bordered(self._hyper, self.phi, k)
         return replace(self, root=cholesky(k)) if self.n else self
 
     def _cross(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """k(x, X) (m, n) and phi of x (m, D)."""
+        """Covariance of f(x) with the observations (m, n), and phi of x (m, D)."""
         phi = _weighted(self.columns, self.theta, x)
-        return kernel(phi, self.phi, self.signal, self.additive, self.columns.owner), phi
+        k = kernel(phi, self.phi, self.signal, self.additive, self.columns.owner)
+        if self.slopes is not None:
+            k = np.concatenate([self.slopes.gaps(self._hyper, phi).with_values().T, k], axis=1)
+        return k, phi
+
+    @property
+    def _hyper(self) -> Hyper:
+        return Hyper(self.columns, self.theta, self.additive)
 
     def _sd(self, half: FloatArray) -> FloatArray:
         variance = self.signal - np.einsum("nm,nm->m", half, half)
@@ -273,6 +307,11 @@ def _start(d: int, start: Sequence[float]) -> FloatArray:
 
 def _weighted(columns: Columns, theta: FloatArray, x: FloatArray) -> FloatArray:
     return columns.features(x) * np.exp(0.5 * theta[columns.owner])
+
+
+def _targets(slopes: Slopes | None, z: FloatArray) -> FloatArray:
+    """What was observed: derivatives, then values."""
+    return z if slopes is None or not len(z) else np.concatenate([slopes.value, z])
 
 
 def _solve(root: FloatArray, z: FloatArray) -> FloatArray:

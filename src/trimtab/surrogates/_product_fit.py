@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from trimtab.numerics import BoolArray, FloatArray, IntArray
-from trimtab.surrogates._product_gp import ProductGP
+from trimtab.surrogates._product_gp import ProductGP, Ties
 
 __all__ = ["PRIOR", "ProductFit", "evidence_of_columns", "fit_product_gp"]
 
@@ -41,16 +41,24 @@ class ProductFit:
 
 
 def fit_product_gp(
-    x: FloatArray, y: FloatArray, categorical: BoolArray, *, draws: int = 0, seed: int = 0, starts: int = 2
+    x: FloatArray,
+    y: FloatArray,
+    categorical: BoolArray,
+    *,
+    draws: int = 0,
+    seed: int = 0,
+    starts: int = 2,
+    ties: Ties | None = None,
 ) -> ProductFit:
     """Most probable hyperparameters by L-BFGS-B, and `draws` from their posterior by Hamiltonian Monte Carlo.
 
-    x (n, d) unit cube, NaN inactive; y (n,) with mean 0 and variance about 1; categorical (d,): columns without a metric.
+    x (n, d) unit cube, NaN inactive; y (n,) with mean 0 and variance about 1; categorical (d,): columns without a metric. ties: None
+    where every row is a trial.
     The same arguments give the same result.
     """
     from scipy.optimize import minimize
 
-    task = _Task.of(x, y, categorical)
+    task = _Task.of(x, y, categorical, ties)
     low, high = task.bounds
     found = []
     for start in task.starts()[:starts]:
@@ -69,12 +77,12 @@ def evidence_of_columns(fit: ProductFit, groups: Sequence[Sequence[int]], *, lea
     from scipy.optimize import minimize
 
     best = fit.best
-    task = _Task.of(best.x, best.y, best.categorical)
+    task = _Task.of(best.x, best.y, best.categorical, best.ties)
     theta = task.pack(best)
     falls = np.zeros(len(groups))
     for g, group in enumerate(groups):
         keep = np.setdiff1d(np.arange(task.d), group)
-        rest = _Task.of(best.x[:, keep], best.y, best.categorical[keep])
+        rest = _Task.of(best.x[:, keep], best.y, best.categorical[keep], best.ties)
         start = rest.pack(
             replace(best, x=rest.x, categorical=rest.categorical, share=best.share[keep], length=best.length[keep])
         )
@@ -108,9 +116,11 @@ class _Task:
     one_active: list[IntArray | None]  # in that order: pairs of which exactly one is active, None where all are active
     numeric: list[int]
     rows: tuple[IntArray, IntArray]
+    ties: Ties | None
+    tied: IntArray  # pairs of one trial
 
     @classmethod
-    def of(cls, x: FloatArray, y: FloatArray, categorical: BoolArray) -> _Task:
+    def of(cls, x: FloatArray, y: FloatArray, categorical: BoolArray, ties: Ties | None = None) -> _Task:
         rows = np.triu_indices(len(y), 1)
         order = np.concatenate([np.flatnonzero(~categorical), np.flatnonzero(categorical)])
         numeric = [int(j) for j in np.flatnonzero(~categorical)]
@@ -122,7 +132,10 @@ class _Task:
             if off[:, j].any():
                 one[i] = np.flatnonzero(off[rows[0], j] != off[rows[1], j])
                 distance[i][off[rows[0], j] | off[rows[1], j]] = 0.0
-        return cls(x, y, categorical, order, distance, one, numeric, rows)
+        tied = np.zeros(0, dtype=np.int64)
+        if ties is not None:
+            tied = np.flatnonzero(ties.trial[rows[0]] == ties.trial[rows[1]])
+        return cls(x, y, categorical, order, distance, one, numeric, rows, ties, tied)
 
     @property
     def d(self) -> int:
@@ -148,7 +161,7 @@ class _Task:
 
     def gp(self, theta: FloatArray) -> ProductGP:
         sigma2, noise, share, length = self.unpack(theta)
-        return ProductGP(self.x, self.y, self.categorical, sigma2, noise, share, length)
+        return ProductGP(self.x, self.y, self.categorical, sigma2, noise, share, length, self.ties)
 
     def unpack(self, theta: FloatArray) -> tuple[float, float, FloatArray, FloatArray]:
         share = 1.0 / (1.0 + np.exp(-theta[2 : 2 + self.d]))
@@ -178,6 +191,9 @@ class _Task:
         c = np.zeros((n, n))
         c[self.rows] = product
         c[np.diag_indices(n)] = sigma2 + noise
+        if self.ties is not None:
+            c[self.rows[0][self.tied], self.rows[1][self.tied]] += noise
+            c[np.diag_indices(n)] += self.ties.own
         root, bad = dpotrf(c, lower=0, overwrite_a=1)
         if bad:
             return 1e10, np.zeros_like(theta)
@@ -187,10 +203,11 @@ class _Task:
         # d loss / d C_ab, off the diagonal counted for both halves
         slope = inverse[self.rows] - alpha[self.rows[0]] * alpha[self.rows[1]]
         diagonal = 0.5 * float(np.sum(np.diag(inverse) - alpha**2))
+        tied = float(slope[self.tied].sum())
         slope *= product
         gradient = np.empty_like(theta)
         gradient[0] = slope.sum() + sigma2 * diagonal
-        gradient[1] = diagonal * (noise - NOISE_FLOOR)
+        gradient[1] = (diagonal + tied) * (noise - NOISE_FLOOR)
         gradient[2 + self.order] = by_share @ slope
         gradient[2 + self.d :] = by_length @ slope
         mean, sd = self.prior

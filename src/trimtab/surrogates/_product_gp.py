@@ -11,9 +11,14 @@ One factor a column, so integrals over the unit cube fall apart into integrals o
 a_j is the share of factor j that depends on the column's value: 0 is a dead knob, 1 the plain product of Matern kernels. Small a_j
 make mains large against interactions, as most responses are. Integers enter at the coordinates of their levels.
 
+A derivative that was observed enters as a tied row: a point STEP along its column from its trial, with the value that the derivative
+gives it and the noise of its trial, the same number, plus a little of its own. So differences within a trial are known far better than the
+trial itself, C differs from k + noise I in its noise alone, and every closed form over the kernel holds as it stands.
+
 Notation
-    n, d    trials, columns              C       k(x, x) + noise I
+    n, d    rows, columns                C       k(x, x) + N
     x       unit cube, NaN inactive      alpha   C^-1 y
+    N       noise where two rows are of one trial, plus `own` on the diagonal
 
 Sources: Rasmussen and Williams 2006, eq. 2.23-2.26, 5.8, 4.17; scaled factors: Duvenaud et al. 2011 (arXiv:1112.4394), Lu et al.
 2022 (arXiv:2206.09861). The conditional factor is that of a shared part plus an own part, so it is positive definite.
@@ -22,14 +27,14 @@ Sources: Rasmussen and Williams 2006, eq. 2.23-2.26, 5.8, 4.17; scaled factors: 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from trimtab.numerics import BoolArray, FloatArray
+from trimtab.numerics import BoolArray, FloatArray, IntArray
 
-__all__ = ["ProductGP", "column_kernel", "product_kernel"]
+__all__ = ["ProductGP", "Ties", "column_kernel", "product_kernel"]
 
 
 def matern52(r: FloatArray) -> FloatArray:
@@ -45,10 +50,35 @@ def matern52(r: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True, eq=False)
-class ProductGP:
-    """A product-kernel GP conditioned on n trials, with one value of its hyperparameters.
+class Ties:
+    """Rows that belong to one trial. trial (n,): row of the trial that each belongs to, its own where it is a trial. own (n,): variance
+    that a row has for itself, 0 where it is a trial.
+    """
 
-    x (n, d), y (n,); categorical (d,); share a (d,), length l (d,) (1 where categorical); sigma2 and noise are variances.
+    trial: IntArray
+    own: FloatArray
+
+    @property
+    def is_trial(self) -> BoolArray:
+        """Which rows are trials (n,)."""
+        rows: BoolArray = self.trial == np.arange(len(self.trial))
+        return rows
+
+    def where(self, rows: IntArray) -> Ties:
+        """Of some rows, ascending, that hold with each row its trial."""
+        return Ties(np.searchsorted(rows, self.trial[rows]), self.own[rows])
+
+    def of_trials(self, trials: IntArray) -> IntArray:
+        """All rows of some trials, ascending."""
+        return np.flatnonzero(np.isin(self.trial, trials))
+
+
+@dataclass(frozen=True, eq=False)
+class ProductGP:
+    """A product-kernel GP conditioned on n rows, with one value of its hyperparameters.
+
+    x (n, d), y (n,); categorical (d,); share a (d,), length l (d,) (1 where categorical); sigma2 and noise are variances. ties: None where
+    every row is a trial.
     """
 
     x: FloatArray
@@ -58,6 +88,23 @@ class ProductGP:
     noise: float
     share: FloatArray
     length: FloatArray
+    ties: Ties | None = None
+
+    @property
+    def values(self) -> FloatArray:
+        """y of the trials, without tied rows."""
+        return self.y if self.ties is None else self.y[self.ties.is_trial]
+
+    def without_ties(self) -> ProductGP:
+        """The process given the values of its trials alone."""
+        return self if self.ties is None else replace(self, x=self.x[self.ties.is_trial], y=self.values, ties=None)
+
+    def of_trials(self, trials: IntArray) -> ProductGP:
+        """The process given some of its trials alone. trials: their positions among the trials, ascending."""
+        if self.ties is None:
+            return replace(self, x=self.x[trials], y=self.y[trials])
+        rows = self.ties.of_trials(np.flatnonzero(self.ties.is_trial)[trials])
+        return replace(self, x=self.x[rows], y=self.y[rows], ties=self.ties.where(rows))
 
     def factor(self, j: int, u: FloatArray, v: FloatArray) -> FloatArray:
         """k_j between coordinates u (m,) and v (q,): (m, q)."""
@@ -97,6 +144,10 @@ class ProductGP:
         """Lower Cholesky factor of C (n, n)."""
         c = self.kernel(self.x, self.x)
         c[np.diag_indices_from(c)] += self.noise + 1e-10 * self.sigma2
+        if self.ties is not None:
+            trial = self.ties.trial
+            c[np.diag_indices_from(c)] += self.ties.own - self.noise
+            c += self.noise * (trial[:, None] == trial)
         return np.asarray(np.linalg.cholesky(c), dtype=np.float64)
 
     @cached_property
@@ -133,9 +184,24 @@ class ProductGP:
         return cross.T @ self.alpha, self.kernel(u, u) - root.T @ root
 
     def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
-        """Mean (n,) and variance (n,) of each y from the other trials. Rasmussen and Williams eq. 5.12."""
+        """Mean and variance of y of each trial from the other trials. Rasmussen and Williams eq. 5.12.
+
+        A trial is left out with all its rows: the same with blocks of C^-1 in place of its diagonal.
+        """
+        if self.ties is not None:
+            return self._leave_trial_out(self.ties)
         diagonal = np.diag(self.inverse)
         return self.y - self.alpha / diagonal, 1.0 / diagonal
+
+    def _leave_trial_out(self, ties: Ties) -> tuple[FloatArray, FloatArray]:
+        found = []
+        for i in np.flatnonzero(ties.is_trial):
+            rows = np.flatnonzero(ties.trial == i)
+            covariance = np.linalg.inv(self.inverse[np.ix_(rows, rows)])
+            at = int(np.flatnonzero(rows == i)[0])
+            found.append((self.y[i] - covariance[at] @ self.alpha[rows], covariance[at, at]))
+        mean, variance = np.array(found).reshape(-1, 2).T
+        return mean, variance
 
 
 def column_kernel(u: FloatArray, v: FloatArray, share: float, length: float, categorical: bool) -> FloatArray:

@@ -43,7 +43,7 @@ def _keeps_every_event(storage: Storage) -> None:
         Started(0, 1, {}, 6.0),
         Finished(0, "failed", None, 0.25, _NASTY, 7.0),
         Created(1, {}, "user", 8.0),
-        Finished(1, "finished", -1e-300, None, None, 9.0),
+        Finished(1, "finished", -1e-300, None, None, 9.0, None, {"lr": -1e300, "b": 5e-324}),
     ]
     storage.append(_NASTY, events)
     back, _ = storage.read(_NASTY)
