@@ -392,6 +392,7 @@ def test_the_result_is_of_the_family():
         ({"wrt": ["lr", "alpha"]}, "'alpha', which is no hyperparameter of at"),
         ({"wrt": "lr"}, r"Write wrt=\['lr'\]"),
         ({"wrt": []}, "at least one float"),
+        ({"at": {"lr": 1}}, "at has no float to differentiate for.*write 1.0 for a 1"),
         ({"wrt": ["lr", "lr"]}, "each once"),
         ({"log": ["alpha"]}, "'alpha', which is no hyperparameter"),
         ({"log": ["shift"]}, "'shift' is -1.0 and can be on a log scale only if"),
@@ -407,7 +408,7 @@ def test_the_result_is_of_the_family():
 def test_bad_arguments_are_refused_by_name(arguments, message):
     at = {"lr": 0.1, "shift": -1.0, "layers": 3, "activation": "relu"}
     with pytest.raises(InputError, match=message):
-        hypergradient(lambda *_: Trained(1.0, {"lr": 0.0, "shift": 0.0}), at, **arguments)
+        hypergradient(lambda *_: Trained(1.0, {"lr": 0.0, "shift": 0.0}), **{"at": at, **arguments})
 
 
 @pytest.mark.parametrize(

@@ -1,108 +1,76 @@
-"""Designs run as ordinary studies: resumed, shared, by processes, with failures."""
-
-import math
+"""Designs as studies: a fixed list, a list that is a function of the trials, going on, and giving up where others evaluate."""
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
-import trimtab as tt
 from trimtab.errors import InputError
-from trimtab.records._evaluation import evaluate
-from trimtab.sensitivity import MorrisDesign, SaltelliDesign, morris, saltelli
+from trimtab.space import Float, Space
+from trimtab.storage import Memory
+from trimtab.study import Study
+from trimtab.study._designs import evaluate_points
 
-SPACE = tt.Space({"a": tt.Float(0.0, 1.0), "b": tt.Float(1e-4, 1.0, log=True), "k": tt.Int(1, 9)})
-
-
-def smooth(params):
-    return 3.0 * params["a"] + math.log10(params["b"]) + 0.1 * params["k"]
+SPACE = Space({"x": Float(0, 1)})
 
 
-class Counted:
-    """Raises what is not caught at the given call."""
+def halves(table):
+    """0.5, then as long as the objective is above 0.1 half of the last point."""
+    points = [0.5]
+    while len(points) < 8 and len(table.ended) >= len(points) and table.value[len(points) - 1] > 0.1:
+        points.append(points[-1] / 2)
+    return np.array(points)[:, None]
 
-    def __init__(self, stop=None):
-        self.calls, self.stop = 0, stop
 
-    def __call__(self, params):
-        self.calls += 1
-        if self.calls == self.stop:
+def test_a_list_that_is_a_function_of_the_trials():
+    table = evaluate_points(lambda t: t["x"], SPACE, halves, seed=0, progress=False)
+
+    assert_array_equal(table.value, [0.5, 0.25, 0.125, 0.0625])
+
+
+def test_it_goes_on_where_it_was(tmp_path):
+    path, seen = tmp_path / "s.db", []
+
+    def objective(trial):
+        seen.append(trial["x"])
+        if len(seen) == 3:
             raise KeyboardInterrupt
-        return smooth(params)
+        return trial["x"]
 
-
-@pytest.mark.parametrize(("analysis", "size"), [(morris, {"r": 4}), (saltelli, {"n": 8})], ids=["morris", "saltelli"])
-def test_an_interrupted_design_goes_on_and_ends_with_the_same_numbers(analysis, size, tmp_path):
-    whole = Counted()
-    expected = analysis(whole, SPACE, **size, progress=False)
-
-    first, second = Counted(stop=11), Counted()
     with pytest.raises(KeyboardInterrupt):
-        analysis(first, SPACE, **size, storage=tmp_path / "d.db", progress=False)
-    resumed = analysis(second, SPACE, **size, storage=tmp_path / "d.db", progress=False)
+        evaluate_points(objective, SPACE, halves, seed=0, storage=path, progress=False)
+    table = evaluate_points(objective, SPACE, halves, seed=0, storage=path, progress=False)
+    again = evaluate_points(objective, SPACE, halves, seed=0, storage=path, progress=False)
 
-    assert first.calls - 1 + second.calls == whole.calls
-    assert str(resumed) == str(expected)
-    third = Counted()
-    assert str(analysis(third, SPACE, **size, storage=tmp_path / "d.db", progress=False)) == str(expected)
-    assert third.calls == 0
+    assert seen == [0.5, 0.25, 0.125, 0.125, 0.0625]
+    assert_array_equal(table.value, again.value)
 
 
-def test_a_larger_design_keeps_what_is_there(tmp_path):
-    few, more = Counted(), Counted()
-    morris(few, SPACE, r=3, repeats=0, storage=tmp_path / "d.db", progress=False)
-    result = morris(more, SPACE, r=6, repeats=0, storage=tmp_path / "d.db", progress=False)
+def test_what_another_process_evaluates_is_left_to_it():
+    """A point that somebody holds and has not told: the call ends, and does not wait or evaluate it twice."""
+    storage = Memory()
+    study = Study(SPACE, storage=storage, name="design")
+    study.enqueue({"x": 0.5})
+    held = study.ask()
+    seen = []
+    table = evaluate_points(
+        lambda t: seen.append(t["x"]) or 1.0, SPACE, halves, seed=0, storage=storage, progress=False
+    )
 
-    assert result.n_used == 6
-    assert few.calls + more.calls == len(MorrisDesign.of(SPACE, r=6, repeats=0).points)
-    assert few.calls == len(MorrisDesign.of(SPACE, r=3, repeats=0).points)
-
-
-def test_the_study_is_an_ordinary_one(tmp_path):
-    morris(smooth, SPACE, r=3, storage=tmp_path / "d.db", name="screening", progress=False)
-
-    with tt.Study.load(tmp_path / "d.db", "screening") as study:
-        assert len(study) == len(MorrisDesign.of(SPACE, r=3).points)
-        assert study.best.value == min(t.value for t in study.trials)
+    assert held["x"] == 0.5
+    assert seen == []
+    assert len(table.ended) == 0
 
 
-def test_a_design_can_be_evaluated_by_ask_and_tell():
-    design = SaltelliDesign.of(SPACE, n=8, repeats=0)
-    study = tt.Study(SPACE, sampler="random", seed=0)
-    for params in reversed(SPACE.decode(design.points)):
-        study.add_trial(params, smooth(params))
+def test_a_timeout_holds_for_all_rounds_together():
+    table = evaluate_points(lambda t: t["x"], SPACE, halves, seed=0, timeout=1e-6, progress=False)
 
-    ours = design.result(study.table)
-    theirs = saltelli(smooth, SPACE, n=8, repeats=0, progress=False)
-    np.testing.assert_allclose(ours.total, theirs.total, atol=1e-9)
-    assert ours.n_used == 8
+    assert len(table.ended) <= 1
+    with pytest.raises(InputError, match="timeout must be more than 0"):
+        evaluate_points(lambda t: t["x"], SPACE, halves, seed=0, timeout=-1, progress=False)
 
 
-def test_worker_processes_give_the_same_numbers():
-    alone = morris(smooth, SPACE, r=2, progress=False)
-    assert str(morris(smooth, SPACE, r=2, workers=2, progress=False)) == str(alone)
+def test_a_fixed_list_is_evaluated_as_often_as_it_says():
+    points = np.array([[0.25], [0.75], [0.25]])
+    table = evaluate_points(lambda t: t["x"], SPACE, points, seed=0, progress=False)
 
-
-def test_points_are_evaluated_as_often_as_they_occur():
-    points = np.array([[0.5, 0.5, 0.5], [0.25, 0.5, 0.5], [0.5, 0.5, 0.5]])
-    table = evaluate(smooth, SPACE, points, seed=0, progress=False)
-    assert table.n == 3
-    assert len(np.unique(table.x, axis=0)) == 2
-
-
-def test_an_unknown_keyword_is_refused():
-    with pytest.raises(TypeError, match="worker"):
-        morris(smooth, SPACE, r=2, worker=2)
-    with pytest.raises(InputError, match="function"):
-        morris(3.0, SPACE, r=2)
-
-
-def test_a_timeout_leaves_a_result_of_what_is_there(tmp_path):
-    import time
-
-    def slow(params):
-        time.sleep(0.02)
-        return smooth(params)
-
-    part = morris(slow, SPACE, r=40, timeout=0.25, storage=tmp_path / "d.db", progress=False)
-    assert part.n_used < 40
-    assert any("not evaluated to their end" in note for note in part.notes)
+    assert sorted(table.value) == [0.25, 0.25, 0.75]

@@ -18,6 +18,11 @@ def names_of(at: Mapping[str, float], wrt: Sequence[str] | None) -> tuple[str, .
     floats = [name for name, value in at.items() if isinstance(value, float | np.floating)]
     if isinstance(wrt, str):
         raise InputError(f"wrt must be a sequence of names, got the text {wrt!r}. Write wrt=[{wrt!r}].")
+    if wrt is None and not floats:
+        raise InputError(
+            f"at has no float to differentiate for, got {dict(at)!r}. Whole numbers and choices have no gradient; write 1.0 for a 1 that is "
+            "continuous."
+        )
     names = tuple(floats if wrt is None else wrt)
     for name in names:
         if name not in at:

@@ -127,7 +127,9 @@ def resolve(optimizer: str | type | Optimizer) -> Optimizer:
     elif isinstance(optimizer, torch.optim.Optimizer):
         instead = "An optimiser object belongs to one model: give its class or a name, and its settings in at"
     else:
-        instead = "For others compare values by finite differences, or write the step yourself: see docs/hypergradients-in-your-loop.md"
+        instead = (
+            "For others compare values by finite differences, or write the step yourself: see docs/hypergradients.md"
+        )
     raise InputError(
         f"optimizer must be 'sgd', 'adam' or 'adamw', SGD(...), Adam(...) or AdamW(...); got {name}. {instead}."
     )
