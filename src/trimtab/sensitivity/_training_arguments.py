@@ -20,8 +20,8 @@ def names_of(at: Mapping[str, float], wrt: Sequence[str] | None) -> tuple[str, .
         raise InputError(f"wrt must be a sequence of names, got the text {wrt!r}. Write wrt=[{wrt!r}].")
     if wrt is None and not floats:
         raise InputError(
-            f"at has no float to differentiate for, got {dict(at)!r}. Whole numbers and choices have no gradient; write 1.0 for a 1 that is "
-            "continuous."
+            f"at has no float to differentiate for, got {dict(at)!r}. Whole numbers and choices have no gradient; write 1.0 for a 1 "
+            "that is continuous."
         )
     names = tuple(floats if wrt is None else wrt)
     for name in names:
