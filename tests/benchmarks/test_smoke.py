@@ -10,10 +10,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(module):
-    done = subprocess.run(
-        [sys.executable, "-m", f"benchmarks.{module}", "--quick"], cwd=ROOT, capture_output=True, text=True, timeout=280
-    )
+def run(module, *arguments):
+    command = [sys.executable, "-m", f"benchmarks.{module}", "--quick", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -47,4 +46,10 @@ def test_the_parallel_benchmark_runs_quickly_and_writes_nothing():
 def test_the_coco_benchmark_runs_quickly_and_writes_nothing():
     shown = run("coco")
     for word in ("bbob-mixint", "bbob-noisy", "trimtab gp", "mean rank"):
+        assert word in shown
+
+
+def test_the_hypergradient_benchmark_of_scikit_learn_runs_quickly_and_writes_nothing():
+    shown = run("hypergradient", "--only", "sklearn")
+    for word in ("with gradients s", "largest relative error", "largest error where trusted", "beta_2", "momentum"):
         assert word in shown

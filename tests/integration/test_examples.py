@@ -115,6 +115,22 @@ def test_analyse_old_study(tmp_path):
     assert (tmp_path / "trimtab-report.html").stat().st_size > 100_000
 
 
+def test_sklearn_hypergradient(tmp_path):
+    output = run("sklearn_hypergradient.py", tmp_path)
+
+    table = output[: output.index("gradient is per unit")]
+    assert [row.split()[0] for row in table.splitlines()[2:-1]] == [
+        "alpha", "learning_rate_init", "beta_1", "beta_2", "epsilon",
+    ]  # fmt: skip
+    assert all(row.endswith("  trust") for row in table.splitlines()[2:-1])
+    losses = [float(text) for text in re.findall(r"validation loss ([\d.]+)", output)]
+    assert len(losses) == 12
+    assert min(losses) == losses[-1] < 0.75 * losses[0]
+    before, after = (float(text) for text in re.findall(r"loss on test data ([\d.]+)", output))
+    assert after < 0.8 * before
+    assert "wrt has 'batch_size', which is 32 here and not continuous" in output
+
+
 def test_pytorch_loop_without_torch(tmp_path):
     """Says so and ends well: a folder on the path hides torch."""
     (tmp_path / "torch.py").write_text("raise ImportError('hidden')")

@@ -1,0 +1,1 @@
+"""What hypergradients cost beside plain training, and how exact they are."""

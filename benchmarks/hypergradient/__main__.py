@@ -1,0 +1,53 @@
+"""Measures hypergradients and writes the tables.
+
+python -m benchmarks.hypergradient                  everything, some minutes; writes benchmarks/results/hypergradient
+python -m benchmarks.hypergradient --only sklearn   one part
+python -m benchmarks.hypergradient --quick          a smoke run of a few seconds; writes nothing
+"""
+
+from __future__ import annotations
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+import argparse
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import trimtab
+from benchmarks.hypergradient import sklearn_mlp
+from benchmarks.tables import markdown
+
+RESULTS = Path(__file__).resolve().parents[1] / "results" / "hypergradient"
+PARTS = {"sklearn": (sklearn_mlp.measure, ("scikit-learn", "numpy"))}  # name: what measures it, packages that matter
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--quick", action="store_true", help="a smoke run: few repeats, small sizes, nothing is written"
+    )
+    parser.add_argument("--only", choices=list(PARTS), help="one part")
+    arguments = parser.parse_args()
+    for part in [arguments.only] if arguments.only else list(PARTS):
+        measure, packages = PARTS[part]
+        tables = measure(arguments.quick)
+        text = "\n\n".join(f"## {title}\n\n{markdown(rows)}" for title, rows in tables.items())
+        print(text, flush=True)
+        if arguments.quick:
+            continue
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        with_what = {"trimtab": trimtab.__version__, "python": platform.python_version()}
+        with_what |= {name: version(name) for name in packages}
+        (RESULTS / f"{part}.json").write_text(json.dumps({**with_what, **tables}, indent=1) + "\n")
+        told = ", ".join(f"{name} {number}" for name, number in with_what.items())
+        head = f"Written by `python -m benchmarks.hypergradient --only {part}` ({told}).\n\n"
+        (RESULTS / f"{part}.md").write_text(head + text + "\n")
+
+
+if __name__ == "__main__":
+    main()
