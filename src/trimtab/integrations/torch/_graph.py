@@ -91,7 +91,7 @@ def recorded(function: Callable[..., Any], tensors: Sequence[torch.Tensor]) -> t
     leaves, spec = _pytree.tree_flatten(result)
     recorder.graph.output(tuple(recorder.node(leaf) for leaf in leaves))
     module = simplified(fx.GraphModule(recorder.root, recorder.graph))
-    return result, lambda *tensors: _pytree.tree_unflatten(module(*tensors), spec)
+    return result, lambda *tensors: _pytree.tree_unflatten(module.forward(*tensors), spec)
 
 
 _Mode: Any = TorchDispatchMode  # torch gives it no types

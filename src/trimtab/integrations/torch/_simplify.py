@@ -26,6 +26,13 @@ _KEEP_ZERO = _SAME_IF_ALIKE | {
 _ZEROS = {aten.zeros.default, aten.zeros_like.default, aten._efficientzerotensor.default, aten.new_zeros.default}
 _ONES = {aten.ones.default, aten.ones_like.default}
 _PRODUCTS = {aten.mul.Tensor, aten.mm.default, aten.bmm.default}
+_SHORTER = {  # ways into the same kernels that take half the time
+    aten.add.Tensor: torch.add, aten.sub.Tensor: torch.sub, aten.mul.Tensor: torch.mul, aten.mul.Scalar: torch.mul,
+    aten.div.Tensor: torch.div, aten.mm.default: torch.mm, aten.bmm.default: torch.bmm, aten.addmm.default: torch.addmm,
+    aten.t.default: torch.t, aten.transpose.int: torch.transpose, aten.view.default: torch.Tensor.view,
+    aten.expand.default: torch.Tensor.expand, aten.cat.default: torch.cat, aten.sum.dim_IntList: torch.sum,
+    aten.tanh.default: torch.tanh, aten.exp.default: torch.exp,
+}  # fmt: skip
 
 
 def simplified(module: fx.GraphModule) -> fx.GraphModule:
@@ -63,6 +70,8 @@ def simplified(module: fx.GraphModule) -> fx.GraphModule:
     _drop_unused(graph)
     for node in graph.nodes:
         node.meta.clear()  # frees the tensors
+        if node.op == "call_function" and node.target in _SHORTER:
+            node.target = _SHORTER[node.target]
     module.recompile()
     return module
 
