@@ -370,6 +370,8 @@ def test_estimators_and_data_that_are_refused():
     refused("warm_start=True is not differentiated.*warm_start=False", estimator("cancer", warm_start=True))
     refused("random_state must be a whole number.*got None", estimator("cancer", random_state=None))
     refused("random_state must be a whole", estimator("cancer", random_state=np.random.RandomState(0)))
+    few = estimator("diabetes", early_stopping=True, validation_fraction=0.01)
+    refused(r"validation_fraction=0.01 of 100 samples leaves 1 to score on", few)
     refused("X_train is sparse.*X_train.toarray", x=csr_matrix(x))
     refused("X_valid is sparse", x_valid=csr_matrix(x_valid))
     refused("the 30 columns of X_train, got 29", x_valid=x_valid[:, 1:])

@@ -77,8 +77,7 @@ class Adam:
             second_dot[column["beta_2"]] += self._before[1] - gradient**2
         below, scale = self._below, self._scale
         ratio = self._first / below
-        with np.errstate(divide="ignore", invalid="ignore"):
-            bend = (0.5 * scale) * ratio / (below * self._root)
+        bend = (0.5 * scale) * ratio / (below * self._root)
         bend[self._root == 0] = 0.0  # every gradient so far was 0, where |gradient| has no slope: 0 lies in the middle
         weights_dot -= np.multiply(first_dot, scale / below, out=product)
         weights_dot += np.multiply(second_dot, bend, out=product)

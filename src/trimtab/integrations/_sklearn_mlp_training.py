@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from trimtab.errors import InputError
 from trimtab.integrations._sklearn_mlp_network import Layout, Network, Passes
 from trimtab.integrations._sklearn_mlp_optimisers import SGD, Adam, Optimiser
 from trimtab.numerics import FloatArray, IntArray
@@ -181,4 +182,9 @@ def _watch(
         test_size=settings["validation_fraction"],
         stratify=y if binary else None,
     )
+    if len(x_held) < 2:
+        raise InputError(
+            f"validation_fraction={settings['validation_fraction']!r} of {len(x) + len(x_held)} samples leaves {len(x_held)} to "
+            "score on, and scikit-learn wants at least 2. Increase it, or use early_stopping=False."
+        )
     return x, y, _HeldOut(settings, x_held, y_held, start, p)
