@@ -188,34 +188,38 @@ def _flip(
 
 def _neighbours(space: Space, x: FloatArray, rows: list[int], rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
     """All single changes of the rows (m, d), and the row each belongs to (m,). A column that awakes takes any value."""
-    near, owner = [], []
-    for i in rows:
-        base = np.where(np.isnan(x[i]), rng.random(space.d), x[i])
-        for j in np.flatnonzero((space.n_levels > 0) & ~np.isnan(x[i])):
-            others = _other_levels(space, int(j), x[i, j])
-            block = np.repeat(base[None], len(others), axis=0)
-            block[:, j] = others
-            near.append(block)
-            owner.append(np.full(len(others), i))
-    if not near:
-        return np.empty((0, space.d)), np.empty(0, dtype=np.int64)
+    here = x[rows]
+    base = np.where(np.isnan(here), rng.random(here.shape), here)
+    near, owner = [base[:0]], [np.empty(0, dtype=np.int64)]
+    for j in np.flatnonzero(space.n_levels > 0):
+        active = np.flatnonzero(~np.isnan(here[:, j]))
+        which, others = _other_levels(space, int(j), here[active, j])
+        block = base[active[which]]
+        block[:, j] = others
+        near.append(block)
+        owner.append(np.array(rows)[active[which]])
     return space.snap(np.concatenate(near)), np.concatenate(owner)
 
 
-def _other_levels(space: Space, j: int, u: float) -> FloatArray:
-    """Other values of column j, all or at distances that double. Of very many levels only places: `snap` finds them."""
+def _other_levels(space: Space, j: int, u: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Other values of column j than u (r,): all, or at distances that double. The row of each (m,), and the values (m,).
+
+    Of very many levels only places: `snap` finds them.
+    """
     if space.n_levels[j] > LISTED_LEVELS:
         share = 2.0 ** -np.arange(1, int(np.log2(space.n_levels[j])) + 1)
-        places: FloatArray = np.concatenate([u - share, u + share])
-        return places[(places >= 0.0) & (places <= 1.0)]
+        places = u[:, None] + np.concatenate([-share, share])
+        row, k = np.nonzero((places >= 0.0) & (places <= 1.0))
+        return row, places[row, k]
     levels = space.levels(j)
-    here = int(np.argmin(np.abs(levels - u)))
+    here = np.argmin(np.abs(levels - u[:, None]), axis=1)[:, None]
     if len(levels) <= ALL_LEVELS or space.kinds[j] == "categorical":
-        return np.delete(levels, here)
-    steps = 2 ** np.arange(int(np.log2(len(levels))) + 1)
-    index = np.concatenate([here - steps, here + steps])
-    others: FloatArray = levels[index[(index >= 0) & (index < len(levels))]]
-    return others
+        index = np.broadcast_to(np.arange(len(levels)), (len(u), len(levels)))
+    else:
+        steps = 2 ** np.arange(int(np.log2(len(levels))) + 1)
+        index = here + np.concatenate([-steps, steps])
+    row, k = np.nonzero((index >= 0) & (index < len(levels)) & (index != here))
+    return row, levels[index[row, k]]
 
 
 def _row(x: FloatArray, i: int) -> FloatArray:

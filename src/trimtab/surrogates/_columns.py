@@ -16,6 +16,7 @@ Notation
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class Columns:
     def d(self) -> int:
         return len(self.kinds)
 
-    @property
+    @cached_property
     def owner(self) -> IntArray:
         """Column that each feature belongs to (D,)."""
         return np.concatenate([np.full(self._width(j), j) for j in range(self.d)]).astype(np.int64)
@@ -52,7 +53,7 @@ class Columns:
         """phi without weights (n, D); the squared distance of two rows is the sum of the columns' distances."""
         return np.concatenate([self._column(j, x[:, j]) for j in range(self.d)], axis=1)
 
-    @property
+    @cached_property
     def slots(self) -> IntArray:
         """First feature of each column (d,): for a numeric column the one that moves with x."""
         return np.cumsum([0, *(self._width(j) for j in range(self.d - 1))]).astype(np.int64)
