@@ -180,6 +180,18 @@ def test_the_step_stands_out_of_the_noise():
     assert steps[-1] == pytest.approx(2 * LADDER[-1], rel=1e-2)
 
 
+def test_a_coarse_step_over_a_bend_is_not_taken_for_the_slope():
+    """Slope 1 at 0.5, and as much downwards from 0.6 on."""
+
+    def objective(trial):
+        return -abs(trial["momentum"] - 0.6) + noise(trial, 0.025, of=["momentum"])
+
+    r = quiet(objective, wrt=["momentum"], n_trials=100)
+
+    assert r.step_high[0] < 0.61  # the coarsest step goes to 0.75, and would say 0.4
+    assert r.low[0] < 1 < r.high[0]
+
+
 def test_seeds_are_added_until_the_precision_is_reached():
     def objective(trial):
         return trial["momentum"] + noise(trial, 0.05, of=["momentum"])
