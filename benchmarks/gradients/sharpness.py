@@ -21,7 +21,7 @@ from benchmarks.tables import markdown
 
 __all__ = ["measure", "table"]
 
-TRIALS, MANY = (10, 20), 256
+TRIALS, MANY = (10, 20), 200
 SCALE = "rank"
 
 Row = dict[str, Any]

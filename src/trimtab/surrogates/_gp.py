@@ -104,7 +104,7 @@ class GaussianProcess:
 
     @property
     def slope_noise(self) -> float:
-        """Noise variance of a derivative; 0 where none was observed."""
+        """t_g2, see `_gp_slopes`; 0 where no derivative was observed."""
         return 0.0 if self.slopes is None else self.slopes.noise
 
     @property

@@ -4,14 +4,16 @@ A trial that reports its gradient tells d numbers more than one that does not. E
 matrix of its own, with a noise of its own: the gradient of a training run is that of one seed and one place, and where
 training is rough it says little about the trend.
 
-    v   noise variance of a derivative g:  t_g2 + (g^2 / STEEP)^2
+    v   noise variance of a derivative g along column j:  t_g2 (5/3 s2 w_j) + (g^2 / STEEP)^2
 
-so that slopes that are too steep to hold over a part of the range count for little more than their sign.
+The first part is a share of the prior variance of that derivative, so it is large along a column that the objective is
+rough in (often the learning rate) and small along a smooth one. With the second part slopes that are too steep to hold
+over a part of the range count for little more than their sign.
 
 Notation
     m, n    derivatives, points
     C_gg, C_gv    covariances of derivatives among themselves (m, m) and with the values (m, n), see `_matern_slopes`
-    t_g2    learned noise variance of a derivative, in warped units per range
+    t_g2    learned share of the noise
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from trimtab.surrogates._matern_slopes import Gaps
 
 __all__ = ["Hyper", "Slopes"]
 
-STEEP = 10.0  # standard deviations of the objective a range: a slope of 2 has a noise of 0.4, one of 8 a noise of 6.4
+STEEP = 30.0  # standard deviations of the objective a range: a slope of 3 has a noise of 0.3, one of 8 a noise of 2.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,12 @@ class Hyper:
     columns: Columns
     theta: FloatArray
     additive: float
+
+    @property
+    def slope_variance(self) -> FloatArray:
+        """Prior variance of a derivative along each column (d,): 5/3 s2 w."""
+        variance: FloatArray = 5.0 / 3.0 * np.exp(self.theta[-2] + self.theta[:-2])
+        return variance
 
     def weighted(self, x: FloatArray) -> FloatArray:
         """phi of points x (n, d): (n, D)."""
@@ -87,5 +95,5 @@ class Slopes:
         c[:m, m:] = hyper.gaps(own, self.column, phi).with_values()
         c[m:, :m] = c[:m, m:].T
         c[:m, :m] = hyper.gaps(own, self.column, own).with_slopes(self.column)
-        c.flat[: m * len(c) : len(c) + 1] += self.noise + self.doubt
+        c.flat[: m * len(c) : len(c) + 1] += self.noise * hyper.slope_variance[self.column] + self.doubt
         return c

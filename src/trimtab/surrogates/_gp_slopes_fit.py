@@ -24,7 +24,7 @@ from trimtab.surrogates._matern import column_distances, kernel_and_slopes
 
 __all__ = ["SlopesObjective", "fit_gp_slopes"]
 
-SLOPE_NOISE = (-1.0, 1.0)  # mean and sd of the normal prior on log t_g2: a derivative is known to about 0.6
+SLOPE_NOISE = (-3.0, 1.5)  # mean and sd of the normal prior on log t_g2, a share of the prior variance: about 0.05
 SLOPE_BOUNDS = (-9.0, 4.0)
 
 
@@ -81,19 +81,19 @@ class SlopesObjective:
         c[:m, m:] = with_values.with_values()
         c[m:, :m] = c[:m, m:].T
         c[:m, :m] = with_slopes.with_slopes(column)
-        doubt = slope_noise + self.slopes.doubt
-        c.flat[: m * (m + n) : m + n + 1] += doubt
+        rough = slope_noise * hyper.slope_variance[column]
+        c.flat[: m * (m + n) : m + n + 1] += rough + self.slopes.doubt
         root = cholesky(c)
         target = np.concatenate([self.slopes.value, self.z])
         alpha = solve_lower_transposed(root, solve_lower(root, target))
         value = 0.5 * target @ alpha + np.log(np.diag(root)).sum()
 
         g = 0.5 * (cholesky_inverse(root) - np.outer(alpha, alpha))
-        trace_slopes, trace = np.trace(g[:m, :m]), np.trace(g[m:, m:])
+        by_rough, trace = np.diag(g)[:m] * rough, np.trace(g[m:, m:])
         gradient = np.empty(columns.d + 3)
-        gradient[-1] = slope_noise * trace_slopes
+        gradient[-1] = by_rough.sum()
         gradient[-2] = noise * trace
-        gradient[-3] = np.vdot(g, c) - noise * trace - np.diag(g)[:m] @ doubt
+        gradient[-3] = np.vdot(g, c) - noise * trace - np.diag(g)[:m] @ self.slopes.doubt
         r2 = list(column_distances(phi, phi, owner))
         pull = g[m:, m:] * slope
         gradient[:-3] = [np.vdot(pull, of) for of in r2]
@@ -101,6 +101,7 @@ class SlopesObjective:
             gradient[:-3] += [np.vdot(g[m:, m:], h * of) for h, of in zip(own, r2, strict=True)]
         gradient[:-3] += 2.0 * with_values.values_by_weight(g[:m, m:])
         gradient[:-3] += with_slopes.slopes_by_weight(column, g[:m, :m])
+        gradient[:-3] += np.bincount(column, by_rough, minlength=columns.d)
         prior, prior_gradient = _log_prior(theta[:-1], n)
         away = (theta[-1] - SLOPE_NOISE[0]) / SLOPE_NOISE[1]
         gradient[:-1] -= prior_gradient
