@@ -52,6 +52,8 @@ def test_the_coco_benchmark_runs_quickly_and_writes_nothing():
 def test_the_hypergradient_benchmark_of_scikit_learn_runs_quickly_and_writes_nothing():
     shown = run("hypergradient", "--only", "sklearn")
     for word in ("with gradients s", "largest relative error", "largest error where trusted", "momentum"):
+        assert word in shown
+
 
 def test_the_gradients_benchmark_runs_quickly_and_writes_nothing():
     shown = run("gradients")
