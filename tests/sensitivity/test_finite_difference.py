@@ -151,15 +151,19 @@ def test_common_noise_drops_out():
     assert "in [" in str(other)
 
 
-def test_the_objective_gets_its_own_parameters_and_can_report():
+def test_the_objective_gets_its_own_parameters_and_can_report(tmp_path):
     def objective(trial):
         assert dict(trial) == trial.params
         assert set(trial) <= set(SPACE.parameters)
+        assert "repeat" not in trial.numeric
         trial.report(1.0, step=1)
+        trial.report_gradient({"momentum": 3.0})
         assert not trial.should_stop()
         return trial["momentum"]
 
-    assert quiet(objective, wrt=["momentum"]).n_failed == 0
+    assert quiet(objective, wrt=["momentum"], storage=tmp_path / "s.db").n_failed == 0
+    with tt.Study.load(tmp_path / "s.db") as study:
+        assert all(dict(trial.gradient) == {"momentum": 3.0} for trial in study.trials)
 
 
 def test_a_parameter_of_the_repeats_name():

@@ -144,6 +144,9 @@ def test_what_is_below_1_stays_there(sigma, log):
 
 def test_an_objective_of_a_trial():
     def objective(trial):
+        trial.report(1.0, step=0)
+        trial.report_gradient({"a": 2.0})
+        assert not trial.should_stop()
         return 2 * trial["a"] + trial.seed
 
     r = smoothed_gradient(objective, {"a": 1.0}, seeds=(1, 5))

@@ -40,7 +40,12 @@ class Seeded:
         params = trial.params
         repeat = int(params.pop(self.column))
         seed = int(np.random.SeedSequence(self.seed, spawn_key=(repeat,)).generate_state(1)[0])
-        return self.objective(Trial(trial.number, params, seed=seed, channel=trial._channel))
+        numeric = [name for name in trial.numeric if name != self.column]
+        own = Trial(trial.number, params, seed=seed, numeric=numeric, channel=trial._channel)
+        result = self.objective(own)
+        if own.gradient:
+            trial.report_gradient(own.gradient)
+        return result
 
 
 @dataclass(frozen=True, eq=False)

@@ -163,6 +163,16 @@ def smoothed_gradient(
     return _result(line, x, ends, spread, seeds, sigma, confidence)
 
 
+class _Unheard:
+    """For an objective that reports: nobody listens, and nobody asks it to stop."""
+
+    def report(self, number: int, step: float, value: float) -> None:
+        pass
+
+    def should_stop(self, number: int) -> bool:
+        return False
+
+
 def _value_of(train: Any) -> Train:
     """The training as one of three arguments; an objective is given a trial."""
     try:
@@ -174,7 +184,12 @@ def _value_of(train: Any) -> Train:
     try:
         given.bind({}, 0, ())
     except TypeError:
-        return lambda params, seed, wrt: Trained(train(Trial(0, params, seed=seed)))
+
+        def of_objective(params: Mapping[str, float], seed: int, wrt: tuple[str, ...]) -> Trained:
+            numeric = [name for name, value in params.items() if isinstance(value, float)]
+            return Trained(train(Trial(0, params, seed=seed, numeric=numeric, channel=_Unheard())))
+
+        return of_objective
     checked: Train = train
     return checked
 
