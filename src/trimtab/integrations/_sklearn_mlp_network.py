@@ -15,7 +15,6 @@ Sources: Pearlmutter 1994 (doi:10.1162/neco.1994.6.1.147) for the product with t
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +85,7 @@ class Passes:
         self._grad_dot = Layout(network, self.gradient_dot)
         self._a: list[FloatArray] = []
         self._delta: list[FloatArray] = []
-        self._spaces: dict[str, FloatArray] = {}
+        self._spaces: dict[tuple[str, tuple[int, ...]], FloatArray] = {}
         self._back: list[FloatArray] = []  # of layer i: delta_{i+1} w_{i+1}^T, before f' is multiplied
 
     def predict(self, x: FloatArray) -> FloatArray:
@@ -185,10 +184,10 @@ class Passes:
 
     def _space(self, name: str, *shape: int) -> FloatArray:
         """An array to write in, the same memory each time: new memory in every step costs more than the arithmetic."""
-        size = math.prod(shape)
-        if name not in self._spaces or len(self._spaces[name]) < size:
-            self._spaces[name] = np.empty(size)
-        return self._spaces[name][:size].reshape(shape)
+        space = self._spaces.get((name, shape))
+        if space is None:
+            space = self._spaces[name, shape] = np.empty(shape)
+        return space
 
     def _forward(self, x: FloatArray, until_last: bool = False) -> list[FloatArray]:
         a, last = [x], len(self._at.w) - 1

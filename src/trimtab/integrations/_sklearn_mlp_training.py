@@ -86,7 +86,7 @@ def fit(
                 optimiser.step(weights, passes.gradient)
                 if wrt:
                     optimiser.step_dot(weights_dot, passes.gradient, passes.gradient_dot)
-                    growth.append(np.sqrt(np.einsum("pm,pm->p", weights_dot, weights_dot)))
+                    growth.append(np.einsum("pm,pm->p", weights_dot, weights_dot))
             loss_curve.append(total / n)
             tired = watch.tired(loss_curve[-1], passes)
             optimiser.epoch_ends(len(loss_curve) * n)
@@ -96,7 +96,8 @@ def fit(
                 watch.rest()
     weights, weights_dot, kept = watch.chosen(passes)
     growth = growth[: kept * len(batches)]
-    return Fit(network, weights, weights_dot, loss_curve, kept, np.array(growth).reshape(len(growth), len(wrt)))
+    norms = np.sqrt(np.array(growth).reshape(len(growth), len(wrt)))
+    return Fit(network, weights, weights_dot, loss_curve, kept, norms)
 
 
 def _shuffled(n: int, random_state: Any) -> IntArray:
