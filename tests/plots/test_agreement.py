@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
@@ -52,3 +53,20 @@ def test_too_little_data_says_so():
     few = TrialTable.of(Space({"x": Float(0, 1)}), np.array([[0.1], [0.2]]), np.array([1.0, 2.0]))
 
     assert "More finished trials" in plots.agreement(few).layout.meta["message"]
+
+
+def test_reported_gradients_are_a_fifth_view():
+    four = made_up()
+    views = ("one_at_a_time", "gradient", "hypergradient", "main", "total")
+    told = {"share": 0.5, "low": 0.4, "high": 0.6, "rank": 1.0}
+    five = replace(
+        four,
+        views=views,
+        reported={"lr": "agrees: hypergradient 1"},
+        **{name: np.insert(getattr(four, name), 2, value, axis=1) for name, value in told.items()},
+    )
+
+    drawn = plots.agreement(five)
+    assert list(drawn.layout.xaxis.ticktext)[2] == "hypergradient<br>here"
+    assert all(len(line.x) == 5 for line in drawn.data)
+    assert plots.agreement_data(five).share[:, 4].tolist() == [0.7, 0.2, 0.1]

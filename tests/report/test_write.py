@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import os
 import re
 import stat
@@ -428,3 +429,14 @@ def test_objects_in_a_pasted_configuration_are_marked_and_keep_it_valid():
 
 def test_says_which_sampler_auto_chose():
     assert "auto, now gp: 4 columns and fewer than" in Page(report_html(mixed(12))).text
+
+
+def test_reported_gradients_stand_beside_the_other_views():
+    def objective(trial):
+        trial.report_gradient({"lr": 2 * math.log(trial["lr"] / 0.01) / trial["lr"], "m": -3.0})
+        return math.log(trial["lr"] / 0.01) ** 2 - 3 * trial["m"]
+
+    space = {"lr": tt.Float(1e-4, 1.0, log=True), "m": tt.Float(0.0, 1.0)}
+    told = report_html(study(space, 20, objective))
+    assert "One at a time, gradient, hypergradient, main and total side by side" in told
+    assert "hypergradient" not in report_html(study(space, 20, lambda t: math.log(t["lr"] / 0.01) ** 2 - 3 * t["m"]))

@@ -41,7 +41,7 @@ class Reported:
                 continue
             k = slopes.parameters.index(name)
             mean, low, high = (width * float(a[j]) for a in (self.mean, self.low, self.high))
-            of = f"{self.n[j]} trial{'' if self.n[j] == 1 else 's'} near the best"
+            of = f"{self.n[j]} trial{'' if self.n[j] == 1 else 's'} near here"
             told = f"hypergradient {mean:.3g} over the range ({of}), surrogate {slopes.slope[k]:.3g}"
             if not np.isfinite(slopes.slope[k]):
                 continue
