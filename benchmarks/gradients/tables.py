@@ -37,10 +37,6 @@ def searches(rows: Sequence[Row]) -> str:
         wanted = min(WANTED, base.shape[1]) - 1
         mean = _first(float(base[:, last].mean()), ours.mean(axis=0))
         low, middle, high = (_text(q, last + 1) for q in np.quantile(needed, [0.25, 0.5, 0.75], method="higher"))
-        cost = [
-            np.mean([row["training_seconds"] for row in rows if row["problem"] == name and row["gradients"] == g])
-            for g in (False, True)
-        ]
         lines.append(
             {
                 "problem": name,
@@ -54,7 +50,6 @@ def searches(rows: Sequence[Row]) -> str:
                 f"at {wanted + 1}: without": float(base[:, wanted].mean()),
                 "with": float(ours[:, wanted].mean()),
                 f"with, at {last + 1}": float(ours[:, last].mean()),
-                "cost of a training": f"{cost[1] / cost[0]:.1f}x",
             }
         )
     return markdown(lines)
