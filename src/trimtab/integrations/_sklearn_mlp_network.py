@@ -138,9 +138,10 @@ class Passes:
         n, p, last, f = len(self._a[0]), len(self.weights_dot), len(self._at.w), self.network.activation
         slopes = [_slope(f, a) for a in self._a[1:last]]
         a_dot, out_dot = self._forward_dot(slopes)
-        delta_dot, a, at, at_dot, grad_dot = out_dot, self._a, self._at, self._at_dot, self._grad_dot
+        a, at, at_dot, grad_dot = self._a, self._at, self._at_dot, self._grad_dot
+        delta_dot = out_dot / n  # all that follows is for the mean, not for the sum: the gradients need no division
         for i in range(last, 0, -1):
-            delta, grad = self._delta[i], grad_dot.w[i - 1]
+            delta, grad = self._delta[i] / n, grad_dot.w[i - 1]
             np.matmul(a[i - 1].T, delta_dot, out=grad)
             np.sum(delta_dot, axis=1, out=grad_dot.b[i - 1])
             if i == 1:
@@ -155,15 +156,14 @@ class Passes:
             _times(back_dot, slopes[i - 2])
             bend = _bend(f, a[i - 1])
             if bend is not None:
-                bend *= self._back[i - 1]
+                bend *= self._back[i - 1] / n
                 back_dot += np.multiply(before, bend, out=product)
             delta_dot = back_dot
         decayed = self.gradient_dot[:, at.decayed]
-        decayed += np.multiply(self.weights_dot[:, at.decayed], alpha, out=self._space("product", *decayed.shape))
+        decayed += np.multiply(self.weights_dot[:, at.decayed], alpha / n, out=self._space("product", *decayed.shape))
         for k in range(p if d_alpha is not None else 0):
             if d_alpha is not None and d_alpha[k]:
-                decayed[k] += d_alpha[k] * self.weights[at.decayed]
-        self.gradient_dot /= n
+                decayed[k] += (d_alpha[k] / n) * self.weights[at.decayed]
 
     def _forward_dot(self, slopes: list[FloatArray | None]) -> tuple[list[FloatArray], FloatArray]:
         """a_dot of the hidden layers, and of the last one: that is its delta_dot too."""

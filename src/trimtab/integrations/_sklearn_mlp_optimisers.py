@@ -67,19 +67,19 @@ class Adam:
     def step_dot(self, weights_dot: FloatArray, gradient: FloatArray, gradient_dot: FloatArray) -> None:
         t, b1, b2, column = self._t, self._beta_1, self._beta_2, self._column
         first_dot, second_dot, product = self._first_dot, self._second_dot, self._product
-        first_dot *= b1
-        first_dot += np.multiply(gradient_dot, 1 - b1, out=product)
+        first_dot *= b1  # it is kept without its factor of 1 - b1
+        first_dot += gradient_dot
         second_dot *= b2
         second_dot += np.multiply(gradient_dot, 2 * (1 - b2) * gradient, out=product)
         if "beta_1" in column:  # direct
-            first_dot[column["beta_1"]] += self._before[0] - gradient
+            first_dot[column["beta_1"]] += (self._before[0] - gradient) / (1 - b1)
         if "beta_2" in column:  # direct
             second_dot[column["beta_2"]] += self._before[1] - gradient**2
         below, scale = self._below, self._scale
         ratio = self._first / below
         bend = (0.5 * scale) * ratio / (below * self._root)
         bend[self._root == 0] = 0.0  # every gradient so far was 0, where |gradient| has no slope: 0 lies in the middle
-        weights_dot -= np.multiply(first_dot, scale / below, out=product)
+        weights_dot -= np.multiply(first_dot, scale * (1 - b1) / below, out=product)
         weights_dot += np.multiply(second_dot, bend, out=product)
         own = {  # direct: d step / d name, in the weights' own sign
             "learning_rate_init": -scale / self._rate,
