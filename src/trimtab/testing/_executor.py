@@ -125,15 +125,17 @@ def _connects_trials_to_the_study(executor: Executor) -> None:
     def objective(trial: Trial) -> float:
         for step in range(3):
             trial.report(trial["x"] * step, step)
+        trial.report_gradient({"x": 0.5})
         return float(trial.should_stop())
 
     notes = _Notes()
     with executor:
         executor.start(objective, notes)
-        outcomes = _run(executor, [Trial(n, {"x": 10.0}) for n in range(4)])
+        outcomes = _run(executor, [Trial(n, {"x": 10.0}, numeric=("x",)) for n in range(4)])
     assert {o.number: o.value for o in outcomes} == {0: 0.0, 1: 1.0, 2: 0.0, 3: 1.0}, (
         f"should_stop() was answered wrongly: {outcomes}"
     )
+    assert all(outcome.gradient == {"x": 0.5} for outcome in outcomes), f"a reported gradient was lost: {outcomes}"
     expected = [(n, float(step), 10.0 * step) for n in range(4) for step in range(3)]
     assert sorted(notes.reports) == expected, f"reports were lost or changed: {notes.reports}"
     assert notes.threads == {threading.get_ident()}, "the channel is called in the thread that waits"
