@@ -6,8 +6,10 @@ python docs/make_reference.py --check    fail if it is not what the docstrings s
 
 from __future__ import annotations
 
+import ast
 import inspect
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -29,6 +31,7 @@ MODULES = [
     trimtab.testing,
     trimtab.errors,
 ]
+READ = ["trimtab.integrations.torch"]  # read, not imported: their extra may be missing
 USED = ("n_levels",)  # of the parameter classes' attributes; the others are for samplers and storages
 
 
@@ -52,7 +55,46 @@ def reference() -> str:
             if isinstance(member, ModuleType) or name.startswith("__"):
                 continue
             parts.append(_entry(name, member))
+    return "\n".join([*parts, *(_read(package) for package in READ)])
+
+
+def _read(package: str) -> str:
+    """A package's public names from its source alone, each from the file that its __init__ takes it from."""
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    inside = ast.parse(Path(spec.origin).read_text())
+    parts = [f"## `{package}`\n\n{_shown(ast.get_docstring(inside))}\n"]
+    taken = [node for node in inside.body if isinstance(node, ast.ImportFrom) and node.module]
+    source = {alias.name: node.module for node in taken for alias in node.names if node.module.startswith(package)}
+    for name, module in sorted(source.items(), key=lambda item: (item[0].lower(), item[0])):
+        file = Path(spec.origin).with_name(f"{module.rpartition('.')[2]}.py")
+        found = [
+            n
+            for n in ast.parse(file.read_text()).body
+            if isinstance(n, ast.ClassDef | ast.FunctionDef) and n.name == name
+        ]
+        parts += [f"### `{name}({_written(node)})`\n\n{_shown(ast.get_docstring(node))}\n" for node in found]
     return "\n".join(parts)
+
+
+def _written(node: ast.ClassDef | ast.FunctionDef) -> str:
+    """Arguments of a function or of a class, without their types; a record's are its fields."""
+    if isinstance(node, ast.ClassDef):
+        made = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
+        if not made:
+            fields = [n for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
+            fields = [n for n in fields if "ClassVar" not in ast.unparse(n.annotation)]
+            names = [
+                f"{ast.unparse(n.target)}={ast.unparse(n.value)}" if n.value else ast.unparse(n.target) for n in fields
+            ]
+            return ", ".join(["*", *names]) if names else "..."
+        node = made[0]
+    arguments = node.args
+    for argument in [*arguments.args, *arguments.kwonlyargs]:
+        argument.annotation = None
+    arguments.args = [a for a in arguments.args if a.arg != "self"]
+    return ast.unparse(arguments)
 
 
 def _entry(name: str, member: object) -> str:
@@ -87,7 +129,11 @@ def _signature(member: object) -> str:
 
 def _text(member: object) -> str:
     """The docstring, its indented blocks as code."""
-    lines = (inspect.getdoc(member) or "").splitlines()
+    return _shown(inspect.getdoc(member))
+
+
+def _shown(docstring: str | None) -> str:
+    lines = (docstring or "").splitlines()
     shown, code = [], False
     for line in lines:
         indented = line.startswith("    ")
