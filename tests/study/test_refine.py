@@ -156,6 +156,13 @@ def test_constraints_are_kept():
     assert found.gain > 0.0
 
 
+def test_a_diverged_trial_does_not_make_all_gradients_look_flat():
+    study = searched()
+    study.add_trial({**BEST, "lr": 1.0, "width": 8, "kind": "a"}, 1e120)
+
+    assert study.refine(objective, 6).gain > 0.0
+
+
 def test_a_vanished_gradient_ends_it():
     study = tt.Study(SPACE, seed=0)
     study.add_trial({**BEST, "width": 8, "kind": "a"}, 0.1, gradient=dict.fromkeys(BEST, 0.0))

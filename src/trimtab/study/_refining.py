@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Refinement", "refine"]
 
-FLAT = 1e-9  # of the largest objective: a gradient that promises less over the whole range is none
+FLAT = 1e-9  # of the best objective: a gradient that promises less over the whole range is none
 SHORT = 1e-3  # of the range: a radius below which refining ends
 LONGER, SHORTER = 2.0, 0.4
 TRIES = 20  # shorter steps until the constraints allow one
@@ -144,9 +144,8 @@ class _Path:
         while True:
             if len(self.numbers) >= self.n_trials:
                 return f"n_trials: {len(self.numbers)} trials were evaluated"
-            size = float(np.max(np.abs(table.y[np.isfinite(table.y)])))
             free = ~((x <= 0.0) & (g > 0.0)) & ~((x >= 1.0) & (g < 0.0))
-            if not np.any(np.abs(g[free]) > FLAT * size):
+            if not np.any(np.abs(g[free]) > FLAT * abs(table.y[self.here])):
                 return "the gradient promises nothing more"
             point = self._next(table.x[self.here], moving, x, g, inverse)
             if point is None or self.radius < SHORT:
