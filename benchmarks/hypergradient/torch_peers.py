@@ -13,14 +13,16 @@ from benchmarks.peers.environments import make
 __all__ = ["measure"]
 
 HERE = Path(__file__).resolve().parent
-TOOLS: dict[str, tuple[str | None, str, tuple[str, ...]]] = {  # name: environment (None: this Python), driver, further arguments
+TOOLS: dict[
+    str, tuple[str | None, str, tuple[str, ...]]
+] = {  # name: environment (None: this Python), driver, further arguments
     "central differences": (None, "differences_", ()),
     "trimtab forward": (None, "trimtab_", ("forward",)),
     "trimtab reverse": (None, "trimtab_", ("reverse",)),
     "trimtab implicit": (None, "trimtab_", ("implicit",)),
-    "higher 0.2.1": ("higher", "higher_", ()),
-    "TorchOpt 0.7.3": ("torchopt", "torchopt_", ()),
-    "betty 0.1.1, Neumann": ("betty", "betty_", ()),
+    "higher 0.2.1": ("peers", "higher_", ()),
+    "TorchOpt 0.7.3": ("peers", "torchopt_", ()),
+    "betty 0.1.1, Neumann": ("peers", "betty_", ()),
 }
 
 
@@ -31,12 +33,16 @@ def measure(quick: bool, envs: Path | None) -> dict[str, list[dict[str, object]]
         make(env, envs, HERE / "requirements")
     lengths = (20,) if quick else (100, 1000)
     return {
-        f"One problem, {steps} steps, two hyperparameters (lr, l2), by each tool": _rows(tools, steps, 1 if quick else 3, envs)
+        f"One problem, {steps} steps, two hyperparameters (lr, l2), by each tool": _rows(
+            tools, steps, 1 if quick else 3, envs
+        )
         for steps in lengths
     }
 
 
-def _rows(tools: dict[str, tuple[str | None, str, tuple[str, ...]]], steps: int, repeats: int, envs: Path | None) -> list[dict[str, object]]:
+def _rows(
+    tools: dict[str, tuple[str | None, str, tuple[str, ...]]], steps: int, repeats: int, envs: Path | None
+) -> list[dict[str, object]]:
     answers = {name: _answer(tool, steps, repeats, envs) for name, tool in tools.items()}
     truth = answers["central differences"]["gradient"]
     rows: list[dict[str, object]] = []
@@ -52,7 +58,11 @@ def _rows(tools: dict[str, tuple[str | None, str, tuple[str, ...]]], steps: int,
 
 def _answer(tool: tuple[str | None, str, tuple[str, ...]], steps: int, repeats: int, envs: Path | None) -> dict:
     env, driver, more = tool
-    python = sys.executable if env is None else str(envs.resolve() / env / ("Scripts" if os.name == "nt" else "bin") / "python")
+    python = (
+        sys.executable
+        if env is None
+        else str(envs.resolve() / env / ("Scripts" if os.name == "nt" else "bin") / "python")
+    )
     done = subprocess.run(
         [python, str(HERE / "drivers" / f"{driver}.py"), str(steps), str(repeats), *more],
         capture_output=True, text=True, check=False, env={**os.environ, "PYTHONWARNINGS": "ignore"},

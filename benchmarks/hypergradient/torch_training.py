@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ def _task(
 
     def make() -> nn.Module:
         widths = [64, *hidden, 10]
-        layers = [part for a, b in zip(widths[:-1], widths[1:], strict=True) for part in (nn.Linear(a, b), nn.Tanh())]
+        layers = [part for a, b in pairwise(widths) for part in (nn.Linear(a, b), nn.Tanh())]
         return nn.Sequential(*layers[:-1]).to(dtype)
 
     def loss(model: Any, batch: Any, h: Mapping[str, Any]) -> torch.Tensor:

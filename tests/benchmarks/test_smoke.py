@@ -1,6 +1,7 @@
 """The benchmarks run: a quick smoke of each. What they measure is not judged here."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,3 +60,15 @@ def test_the_gradients_benchmark_runs_quickly_and_writes_nothing():
     shown = run("gradients")
     for word in ("breast_cancer sgd", "trials with gradients", "error without", "held with"):
         assert word in shown
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs torch")
+def test_the_hypergradient_benchmarks_of_torch_run_quickly_and_write_nothing():
+    for part, words in (
+        ("torch", ("64-32-10", "p = 8", "largest relative error")),
+        ("peers", ("trimtab reverse", "error of lr")),
+    ):
+        shown = run("hypergradient", "--only", part)
+        for word in words:
+            assert word in shown
+        assert not re.search(r"Error|Traceback", shown)

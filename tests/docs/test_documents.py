@@ -50,6 +50,13 @@ def test_each_block_of_the_page_on_hypergradients_runs(tmp_path):
     assert "Smoothed gradient" in out
 
 
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+def test_each_block_of_the_page_on_loops_of_ones_own_runs(tmp_path):
+    out = "".join(run(block, tmp_path) for block in blocks(ROOT / "docs/hypergradients-in-your-loop.md", "python"))
+    assert out.count("  trust") >= 6
+    assert "state='finished'" in out
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_and_pictures_lead_to_files(page):
     for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):

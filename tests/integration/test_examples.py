@@ -153,3 +153,25 @@ def test_pytorch_loop(tmp_path):
     assert len(losses) == 15
     assert losses[-1] < losses[0]
     assert judged(output) == {"optimizer", "lr", "momentum", "units", "dropout", "batch_size"}
+
+
+def test_torch_hypergradient_without_torch(tmp_path):
+    (tmp_path / "torch.py").write_text("raise ImportError('hidden')")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
+        output = run("torch_hypergradient.py", tmp_path)
+
+    assert output.startswith("torch is not installed")
+    assert "python -m pip install 'trimtab[torch]'" in output
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
+def test_torch_hypergradient(tmp_path):
+    output = run("torch_hypergradient.py", tmp_path)
+
+    rows = re.findall(r"^  (\S+) .* (\S+) +trust$", output, re.MULTILINE)
+    assert [name for name, _ in rows] == ["lr", "decay", "momentum", "weight_decay", "smoothing"]
+    assert all(float(error) < 1e-5 for _, error in rows)
+    assert number(r"after a step against the hypergradients ([\d.]+)", output) < number(
+        r"validation loss ([\d.]+)", output
+    )

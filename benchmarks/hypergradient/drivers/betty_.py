@@ -42,14 +42,21 @@ class Lower(ImplicitProblem):
 
 def differentiate() -> tuple[float, dict[str, float]]:
     penalty, network = Penalty(), problem.network()
+    series = {"type": "neumann", "neumann_iterations": 20, "neumann_alpha": AT["lr"], "log_step": -1}
     upper = Upper(
-        name="upper", module=penalty, optimizer=torch.optim.SGD(penalty.parameters(), lr=1.0),
-        train_data_loader=[(problem.x[:1], problem.y[:1])], config=Config(type="neumann", log_step=-1, neumann_iterations=20, neumann_alpha=AT["lr"]),
-    )  # fmt: skip
+        name="upper",
+        module=penalty,
+        optimizer=torch.optim.SGD(penalty.parameters(), lr=1.0),
+        train_data_loader=[(problem.x[:1], problem.y[:1])],
+        config=Config(**series),
+    )
     lower = Lower(
-        name="lower", module=network, optimizer=torch.optim.SGD(network.parameters(), lr=AT["lr"]),
-        train_data_loader=problem.batches, config=Config(type="neumann", unroll_steps=problem.steps, log_step=-1, neumann_iterations=20, neumann_alpha=AT["lr"]),
-    )  # fmt: skip
+        name="lower",
+        module=network,
+        optimizer=torch.optim.SGD(network.parameters(), lr=AT["lr"]),
+        train_data_loader=problem.batches,
+        config=Config(**series, unroll_steps=problem.steps),
+    )
     engine = Engine(
         config=EngineConfig(train_iters=problem.steps, logger_type="none"),
         problems=[upper, lower],

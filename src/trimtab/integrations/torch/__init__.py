@@ -1,13 +1,13 @@
 """True hypergradients of PyTorch trainings: d (validation loss) / d (hyperparameter), through every step of the training.
 
-    from trimtab.integrations.torch import hypergradient
+    from trimtab.integrations.torch import hypergradient, smoothed_cross_entropy
 
     result = hypergradient(
         make_network,                      # a function without arguments, or an nn.Module
-        lambda model, batch, h: cross_entropy(model(batch[0]), batch[1]) + h["l1"] * l1(model),
+        lambda model, batch, h: smoothed_cross_entropy(model(batch[0]), batch[1], h["smoothing"]),
         batches,                           # a list of batches, or a DataLoader
         lambda model: cross_entropy(model(x_valid), y_valid),
-        at={"lr": 1e-2, "weight_decay": 1e-4, "l1": 1e-5},
+        at={"lr": 1e-2, "weight_decay": 1e-4, "smoothing": 0.1},
         optimizer="adam",
         epochs=10,
     )
