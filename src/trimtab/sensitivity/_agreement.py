@@ -19,7 +19,7 @@ Sources: Saltelli and Annoni 2010 (doi:10.1016/j.envsoft.2010.04.012) on what on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class Agreement(Result):
     reasons            a sentence a knob where the views differ, beginning with "interaction", "cliff", "noise" or "bad place"
     ranges             a sentence a knob where a part of the range causes the importance
     reported           a sentence a knob whose gradient was reported, beginning with "agrees" or "differs": its hypergradient against the
-                       surrogate's slope; {} where none was
+                       slope of a surrogate that knows the values alone; {} where none was
     verdicts           those of the global view
     """
 
@@ -140,7 +140,7 @@ def agreement(
     cliff        the slope here is small, but the objective jumps somewhere along the knob
     bad place    flat here (as at the bottom of a valley), but the knob matters over the space
     noise        the estimates differ, but their intervals meet: more trials or repeats would tell
-    `reported` says whether hypergradients that trials near the place reported agree with the surrogate's slope.
+    `reported` says whether hypergradients that trials near the place reported agree with the slope that the values alone show.
 
     Use it before trusting a single view; it says nothing that the views do not. Unordered choices have no slope. Where few trials lie all
     views rest on the same surrogate and may agree on the same error. Raises InputError for bad arguments, SpaceError for a configuration
@@ -164,9 +164,11 @@ def agreement(
             ranges = important_ranges(p, shares)
     views: tuple[str, ...] = VIEWS
     reported: dict[str, str] = {}
-    near = reported_near(table_of(source), p.scale, p.point(at)) if p.explained else None
-    if near is not None:
-        reported = near.said(p.names, slopes, p.scale.width)
+    table = table_of(source)
+    near = reported_near(table, p.scale, p.point(at)) if p.explained else None
+    if near is not None:  # the surrogate has learned from the gradients; one that has not is a view of its own
+        alone = gradient(replace(table, derivatives=None), at=at, scale=scale, confidence=confidence)
+        reported = near.said(p.names, alone, p.scale.width)
     if near is not None and reported:
         at_views = VIEWS.index("main")
         views = (*VIEWS[:at_views], "hypergradient", *VIEWS[at_views:])

@@ -1,7 +1,8 @@
 """Hypergradients that trials reported near a configuration: their mean, on the scale of the other views.
 
-A surrogate's slope is a guess from many trials; a reported gradient is the slope of one training run. Near the best the two should tell
-the same. Where they do not, the surrogate smooths over what training does there, or training is rough and its gradient says little.
+The slope of a surrogate of the values alone is a guess from many trials; a reported gradient is the slope of one training run. Near the
+best the two should tell the same. Where they do not, the surrogate smooths over what training does there, or training is rough and its
+gradient says little.
 
 Notation
     x, slopes    trials with a gradient near the point, in the unit cube, and their derivatives (k, d), NaN where not told
@@ -34,7 +35,7 @@ class Reported:
     n: IntArray
 
     def said(self, names: tuple[str, ...], slopes: Gradient, width: float) -> dict[str, str]:
-        """A sentence a knob, beginning with "agrees" or "differs". width: one unit of z in units of the scale."""
+        """A sentence a knob, beginning with "agrees" or "differs". slopes: of the surrogate; width: one unit of z in units of the scale."""
         sentences = {}
         for j, name in enumerate(names):
             if not self.n[j] or name not in slopes.parameters:
@@ -42,7 +43,9 @@ class Reported:
             k = slopes.parameters.index(name)
             mean, low, high = (width * float(a[j]) for a in (self.mean, self.low, self.high))
             of = f"{self.n[j]} trial{'' if self.n[j] == 1 else 's'} near here"
-            told = f"hypergradient {mean:.3g} over the range ({of}), surrogate {slopes.slope[k]:.3g}"
+            told = (
+                f"hypergradient {mean:.3g} over the range ({of}), surrogate of the values alone {slopes.slope[k]:.3g}"
+            )
             if not np.isfinite(slopes.slope[k]):
                 continue
             inside = slopes.slope_low[k] <= high and low <= slopes.slope_high[k]

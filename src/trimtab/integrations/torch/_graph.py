@@ -97,7 +97,7 @@ def recorded(function: Callable[..., Any], tensors: Sequence[torch.Tensor]) -> t
 _Mode: Any = TorchDispatchMode  # torch gives it no types
 
 
-class _Recorder(_Mode):  # type: ignore[misc]
+class _Recorder(_Mode):
     """Writes down each operation that reaches the kernels."""
 
     def __init__(self, inputs: Sequence[torch.Tensor]) -> None:

@@ -21,7 +21,7 @@ __all__ = ["OpenLosses"]
 _Mode: Any = TorchFunctionMode  # torch gives it no types
 
 
-class OpenLosses(_Mode):  # type: ignore[misc]
+class OpenLosses(_Mode):
     """While it is entered, these losses are computed in the open, to the same numbers."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
