@@ -51,7 +51,7 @@ def main() -> None:
     jobs = {
         "import": lambda: imports.measure(2 if quick else 11),
         "ask": lambda: asks.measure(3 if quick else 21, 100 if quick else 10_000),
-        "sensitivity": lambda: sensitivities.measure(1 if quick else 7, 60 if quick else 10_000),
+        "sensitivity": lambda: sensitivities.measure(1 if quick else 3, 60 if quick else 10_000),
         "long": lambda: long.measure(3 if quick else 61, 60 if quick else 10_000),
         "rate": lambda: storage.rates(40 if quick else 2_000, 1 if quick else 3),
         "load": lambda: storage.loading(1_000 if quick else 10_000, 1 if quick else 5),
