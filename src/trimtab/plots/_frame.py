@@ -11,7 +11,7 @@ from trimtab.numerics import FloatArray
 from trimtab.plots._style import number
 from trimtab.plots._ticks import nice
 
-__all__ = ["Frame", "frame_of"]
+__all__ = ["Frame", "frame_of", "outside_text"]
 
 _LOG_FROM = 30.0  # largest / smallest value from which a log axis is easier to read
 _FAR = 5.0  # interquartile ranges beyond the worse quartile that are still shown
@@ -67,3 +67,8 @@ def frame_of(value: FloatArray, direction: str, *, every: bool = False, log: boo
     if log:
         a, b = float(np.exp(max(a, -740.0))), float(np.exp(min(b, 709.0)))
     return Frame(a, b, log, int((~shown).sum()))
+
+
+def outside_text(n: int) -> str:
+    """What a title says of n values that the frame does not show; empty for none."""
+    return f" {n} much worse value{'s lie' if n > 1 else ' lies'} outside the frame." if n else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trimtab.numerics import BoolArray, FloatArray, IntArray
-from trimtab.plots._frame import Frame, frame_of
+from trimtab.plots._frame import Frame, frame_of, outside_text
 from trimtab.plots._style import BLUE, GREY, INK, VERMILLION, figure, message, number, points
 from trimtab.plots._ticks import nice
 from trimtab.records import FAILED, FINISHED, PRUNED, table_of
@@ -148,7 +148,7 @@ def _title(data: HistoryData) -> str:
     lost = f" {failed} failed (crosses)." if failed else ""
     if data.best is None:
         return f"None of {len(data.number)} trials has finished.{lost}"
-    outside = f" {data.frame.n_outside} much worse values lie outside the frame." if data.frame.n_outside else ""
+    outside = outside_text(data.frame.n_outside)
     at, ended = int(data.number[data.best]), len(data.number)
     many = "trial" if ended == 1 else "trials"
     value = number(float(data.value[data.best]), 5)

@@ -9,7 +9,7 @@ import numpy as np
 
 from trimtab.errors import InputError
 from trimtab.numerics import BoolArray, FloatArray, IntArray
-from trimtab.plots._frame import Frame, frame_of
+from trimtab.plots._frame import Frame, frame_of, outside_text
 from trimtab.plots._style import BLUE, GREY, VERMILLION, figure, message, points, text
 from trimtab.records import FINISHED, table_of
 
@@ -98,5 +98,4 @@ def _title(data: ParetoData) -> str:
     said = f"{n} of {len(data.number)} finished trials are beaten by no other{whole}."
     if broken:
         said += f" {broken} break{'s' * (broken == 1)} a limit."
-    outside = sum(frame.n_outside for frame in data.frames)
-    return said + (f" {outside} much worse values lie outside the frame." if outside else "")
+    return said + outside_text(sum(frame.n_outside for frame in data.frames))
