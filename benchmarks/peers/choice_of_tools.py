@@ -24,7 +24,7 @@ def complete(runs: Collection[Run]) -> list[Run]:
 
 def incomplete(runs: Collection[Run]) -> set[str]:
     """Tools with so few runs that all others would lose most of theirs by being compared on the same ones."""
-    pairs = _pairs({run["tool"]: run for run in runs if not run["tool"].endswith(UNDERSTAND)}, runs)
+    pairs = _pairs({run["tool"] for run in runs if not run["tool"].endswith(UNDERSTAND)}, runs)
     counts = Counter(pair for of in pairs.values() for pair in of)
     usual = {pair for pair, n in counts.items() if n >= len(pairs) / 2}
     return {tool for tool, of in pairs.items() if len(usual & of) < ENOUGH * len(usual)}
