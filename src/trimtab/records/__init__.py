@@ -1,5 +1,6 @@
 """Records: what happened (events), what it amounts to (the table), and one trial at a time."""
 
+from trimtab.records._curves import Curve
 from trimtab.records._events import (
     Created,
     Event,
@@ -38,6 +39,7 @@ __all__ = [
     "VALUE",
     "Channel",
     "Created",
+    "Curve",
     "Event",
     "Finished",
     "Fold",
