@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from trimtab import errors
 from trimtab._version import __version__
-from trimtab.errors import TrimtabError
+from trimtab.errors import TrialPruned, TrimtabError
 from trimtab.records import Trial, TrialTable
 from trimtab.space import Categorical, Constant, Distribution, Float, Int, Space
 from trimtab.study import Study, maximize, minimize
@@ -33,6 +33,7 @@ __all__ = [
     "Space",
     "Study",
     "Trial",
+    "TrialPruned",
     "TrialTable",
     "TrimtabError",
     "__version__",

@@ -9,6 +9,7 @@ TrimtabError
 |- WorkerError (RuntimeError)     worker processes cannot start, or one raised what cannot be copied to this process
 |- StorageError (OSError)         the file cannot be read or written, or is of a newer version
 |  |- Conflict                    another process appended the same event first (the study reads again and goes on)
+|- TrialPruned                    raised by an objective: this trial is given up early, and that is no failure
 |- MissingExtra (ImportError)     an optional part is not installed; the message says which command installs it
 
 Each message says what was expected, what came, for which name, and what to do.
@@ -28,6 +29,7 @@ __all__ = [
     "SpaceError",
     "StorageError",
     "StudyError",
+    "TrialPruned",
     "TrimtabError",
     "WorkerError",
     "require",
@@ -68,6 +70,10 @@ class StorageError(TrimtabError, OSError):
 
 class Conflict(StorageError):
     """Another process appended the same event first. Read again, then decide again."""
+
+
+class TrialPruned(TrimtabError):
+    """Raise it in an objective where `trial.should_stop()` is true: the trial is stored as pruned, with its last report."""
 
 
 class MissingExtra(TrimtabError, ImportError):

@@ -54,7 +54,8 @@ def logs(draw: st.DrawFn) -> list[Event]:
             running[k] = attempts[k]
             attempts[k] += 1
         elif move == "report" and k in running:
-            events.append(Reported(k, reports[k], float(reports[k]), float(rng.normal()), at))
+            steps = tuple(float(step) for step in rng.integers(0, 5, rng.integers(1, 4)))
+            events.append(Reported(k, reports[k], steps, tuple(rng.normal(size=len(steps)).tolist()), at))
             reports[k] += 1
         elif move == "release" and k in running:
             events.append(Released(k, running.pop(k), at))
@@ -78,7 +79,7 @@ def picture(fold: Fold) -> object:
         list(fold.waiting),
         fold.attempts,
         fold.errors,
-        fold.reports,
+        [(curve.number, curve.steps.tolist(), curve.values.tolist()) for curve in fold.curves],
         fold.n_reports,
         fold.n,
     ]
@@ -126,7 +127,13 @@ def test_the_table_tells_the_log(events: list[Event]) -> None:
             case _:
                 assert STATES[table.state[k]] == "created"
                 assert k in fold.waiting
-        assert fold.reports.get(k, {}) == {e.step: e.value for e in mine if isinstance(e, Reported)}
+        begun = max([i for i, e in enumerate(mine) if isinstance(e, Started)], default=0)
+        told = [p for e in mine[begun:] if isinstance(e, Reported) for p in zip(e.steps, e.values, strict=True)]
+        assert fold.trial(k).reports == dict(told)  # of the last attempt; the last report of a step counts
+        curve = {
+            step: value for c in fold.curves if c.number == k for step, value in zip(c.steps, c.values, strict=True)
+        }
+        assert list(curve.items()) == sorted((step, -value) for step, value in dict(told).items())
         assert fold.trial(k).params == SPACE.load([fold.stored[k]])[0]
     assert table.finished.n == sum(e.state == "finished" for e in ends)
     assert table.ended.n == len(ends)

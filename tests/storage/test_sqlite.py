@@ -21,7 +21,7 @@ from trimtab.errors import Conflict, StorageError
 from trimtab.records import Created, Finished, Released, Reported, Started
 from trimtab.storage import Memory, SQLite
 from trimtab.storage._rows import events_of, row_of
-from trimtab.storage._schema import name_from_text, text_from_name
+from trimtab.storage._schema import VERSION, name_from_text, text_from_name
 
 
 def created(number: int) -> Created:
@@ -47,7 +47,7 @@ def test_any_name_is_a_text_and_back(name):
 def test_an_event_is_a_row_and_back(text, reported, value):
     events = [
         Created(3, {text: [text, value]}, "user", 1.0),
-        Reported(3, 1, 1.0, reported, 2.0),
+        Reported(3, 1, (1.0,), (reported,), 2.0),
         Finished(3, "failed", value, None, text, 3.0),
     ]
 
@@ -144,7 +144,7 @@ def test_opening_an_older_file_renews_its_view_and_nothing_else(path):
     again.append("s", [created(1)])
     again.close()
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (1,)  # older trimtabs go on reading it
+        assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)
         assert db.execute("SELECT count(*) FROM sqlite_master WHERE type = 'view'").fetchone() == (1,)
 
 
@@ -362,7 +362,7 @@ def test_memory_and_file_give_the_same(path):
     for storage in (memory, file):
         storage.append("s", [created(0), Started(0, 0, {"pid": 1}, 2.0)])
         storage.append("t", [created(0)])
-        storage.append("s", [Reported(0, 0, 1.0, 2.0, 3.0)])
+        storage.append("s", [Reported(0, 0, (1.0,), (2.0,), 3.0)])
 
     assert memory.read("s")[0] == file.read("s")[0]
     assert memory.names() == file.names()

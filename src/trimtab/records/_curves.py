@@ -1,15 +1,19 @@
-"""The learning curve of a trial: what it reported while it ran. Pruners and plots read it."""
+"""The learning curve of a trial: what it reported while it ran. Pruners and plots read it.
+
+Kept as numbers rather than as dicts: 16 bytes a point.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from trimtab.numerics import FloatArray
 
-__all__ = ["Curve"]
+__all__ = ["Curve", "Points"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,3 +43,30 @@ class Curve:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+
+class Points:
+    """What one trial reported so far, in the order of reporting. values: the user's own sign."""
+
+    __slots__ = ("_curve", "steps", "values")
+
+    def __init__(self) -> None:
+        self.steps = array("d")
+        self.values = array("d")
+        self._curve: Curve | None = None
+
+    def add(self, steps: Iterable[float], values: Iterable[float]) -> None:
+        """Take in further points."""
+        self.steps.extend(steps)
+        self.values.extend(values)
+        self._curve = None
+
+    def by_step(self) -> dict[float, float]:
+        """{step: value}; the last report of a step counts."""
+        return dict(zip(self.steps, self.values, strict=True))
+
+    def curve(self, number: int, state: int, sign: float) -> Curve:
+        """As the curve of that trial; sign as in `Curve.of`."""
+        if self._curve is None or self._curve.state != state:
+            self._curve = Curve.of(number, state, self.by_step(), sign)
+        return self._curve

@@ -3,7 +3,7 @@
     Opened     the study's space, direction and seed; again (revision + 1) when one of them changed
     Created    a trial got its number and its configuration
     Started    someone began to evaluate it; again (attempt + 1) after it was lost or handed back
-    Reported   an intermediate value
+    Reported   intermediate values
     Released   it was handed back unevaluated (Ctrl-C, or its process died): it waits to be started again
     Finished   it ended, in state finished, pruned or failed
 
@@ -62,7 +62,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """owner: plain JSON naming the process (host, pid, born)."""
+    """owner: plain JSON naming the process and its lease (study._owner)."""
 
     kind: ClassVar[str] = "started"
     number: int
@@ -73,13 +73,16 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """value: the user's own sign; NaN and infinities too. part: running count of the trial's reports, from 0."""
+    """One or more points of the trial's curve, in the order of reporting.
+
+    values: the user's own sign; NaN and infinities too. part: running count of the trial's events of this kind, from 0.
+    """
 
     kind: ClassVar[str] = "reported"
     number: int
     part: int
-    step: float
-    value: float
+    steps: tuple[float, ...]
+    values: tuple[float, ...]
     at: float
 
 
@@ -139,7 +142,7 @@ def event_body(event: Event) -> dict[str, Any]:
         case Started():
             return event.owner
         case Reported():
-            return {"step": _plain(event.step), "value": _plain(event.value)}
+            return {"steps": [_plain(s) for s in event.steps], "values": [_plain(v) for v in event.values]}
         case Released():
             return {"lost": True} if event.lost else {}
         case Finished():
@@ -173,7 +176,12 @@ def event_from_row(kind: str, number: int, part: int, at: float, body: dict[str,
                 number, body["state"], body["value"], body["seconds"], body["error"], at, outcomes, gradient
             )
         case "reported":
-            return Reported(number, part, float(body["step"]), float(body["value"]), at)
+            if "step" in body:  # one point an event, as trimtab 0.1 wrote
+                return Reported(number, part, (float(body["step"]),), (float(body["value"]),), at)
+            steps, values = body["steps"], body["values"]
+            if len(steps) != len(values):
+                raise ValueError(f"{len(steps)} steps and {len(values)} values")
+            return Reported(number, part, tuple(map(float, steps)), tuple(map(float, values)), at)
         case "released":
             return Released(number, part, at, body.get("lost", False))
         case "opened":

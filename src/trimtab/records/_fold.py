@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from trimtab.numerics import FloatArray
+from trimtab.records._curves import Curve, Points
 from trimtab.records._events import Created, Event, Finished, Opened, Released, Reported, Started
 from trimtab.records._goals import Goals
 from trimtab.records._table import CREATED, FINISHED, PRUNED, RUNNING, STATES, TrialTable
@@ -35,7 +36,7 @@ class Fold:
         self.losses: dict[int, int] = {}  # how often the process of a trial died
         self.n_evaluated = 0  # ended trials that were started; results added from elsewhere do not count
         self.errors: dict[int, str] = {}
-        self.reports: dict[int, dict[float, float]] = {}
+        self.points: dict[int, Points] = {}  # of the trials that reported, in their present attempt
         self.outcomes: dict[int, Mapping[str, float]] = {}  # of the trials that were told by name
         self.gradients: dict[int, Mapping[str, float]] = {}  # of the trials that reported one
         self.n_reports: dict[int, int] = {}
@@ -91,6 +92,8 @@ class Fold:
                     self.n_evaluated += number in self.attempts
                 case Started():
                     self.attempts[number] = event.attempt + 1
+                    if event.attempt and self._state[number] < FINISHED:
+                        self.points.pop(number, None)
                     if self._state[number] < FINISHED:
                         self._state[number] = RUNNING
                         self.running[number] = event
@@ -103,7 +106,10 @@ class Fold:
                         self.waiting[number] = None
                         self.losses[number] = self.losses.get(number, 0) + event.lost
                 case Reported():
-                    self.reports.setdefault(number, {})[event.step] = event.value
+                    points = self.points.get(number)
+                    if points is None:
+                        points = self.points[number] = Points()
+                    points.add(event.steps, event.values)
                     self.n_reports[number] = event.part + 1
                 case Opened():
                     self.opened.append(event)
@@ -138,6 +144,12 @@ class Fold:
         """The configurations as they are stored, in order of number."""
         return self._stored
 
+    @property
+    def curves(self) -> list[Curve]:
+        """Of all trials that reported, in order of number; values minimised as the first objective is."""
+        sign = float(self.goals.signs[0])
+        return [self.points[i].curve(i, int(self._state[i]), sign) for i in sorted(self.points)]
+
     def trial(self, number: int, params: Mapping[str, Any] | None = None, channel: Channel | None = None) -> Trial:
         """The record of one trial; `params` if they are known already."""
         if params is None:
@@ -153,7 +165,7 @@ class Fold:
             value=value,
             seconds=float(self._seconds[number]),
             error=self.errors.get(number),
-            reports=self.reports.get(number),
+            reports=self.points[number].by_step() if number in self.points else None,
             outcomes=outcomes,
             gradient=self.gradients.get(number),
             numeric=() if channel is None else self.space.numeric(self._stored[number]),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from trimtab.errors import Conflict
 from trimtab.records import Event
-from trimtab.storage._rows import row_of
+from trimtab.storage._protocol import Beat
+from trimtab.storage._rows import about_text, row_of
 
 __all__ = ["Memory"]
 
@@ -22,6 +25,7 @@ class Memory:
         self._lock = threading.Lock()
         self._logs: dict[str, list[Event]] = {}
         self._keys: dict[str, set[Key]] = {}
+        self._beats: dict[str, Beat] = {}
 
     def append(self, study: str, events: Sequence[Event]) -> None:
         """See `Storage.append`."""
@@ -50,6 +54,26 @@ class Memory:
         """See `Storage.names`."""
         return list(self._logs)
 
+    def beat(self, worker: str, about: Mapping[str, Any] | None) -> None:
+        """See `Storage.beat`."""
+        if about is not None:
+            about_text(about)
+        with self._lock:
+            if about is None:
+                self._beats.pop(worker, None)
+                return
+            before = self._beats.get(worker)
+            self._beats[worker] = Beat(1 if before is None else before.count + 1, dict(about), time.time())
+
+    def beats(self) -> dict[str, Beat]:
+        """See `Storage.beats`."""
+        with self._lock:
+            return dict(self._beats)
+
+    def turn(self, study: str) -> AbstractContextManager[None]:
+        """See `Storage.turn`: the study's own lock keeps its threads apart."""
+        return nullcontext()
+
     def describe(self) -> str:
         """ "memory"."""
         return "memory"
@@ -57,7 +81,7 @@ class Memory:
     def __getstate__(self) -> dict[str, Any]:
         """For pickle: all but the lock."""
         with self._lock:
-            return {"_logs": self._logs, "_keys": self._keys}
+            return {"_logs": self._logs, "_keys": self._keys, "_beats": self._beats}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

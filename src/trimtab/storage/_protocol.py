@@ -1,18 +1,36 @@
-"""What a storage is: a log of events for each study, appended to and read. Everything else is `records.Fold`."""
+"""What a storage is: a log of events for each study, appended to and read. Everything else is `records.Fold`.
+
+Beside the logs it keeps one small table that is no part of the truth: who works on its studies, and that they still live.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 from trimtab.records import Event
 
-__all__ = ["Storage"]
+__all__ = ["Beat", "Storage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A worker's sign of life.
+
+    count: how many it gave. about: plain JSON for people: host, pid, study, lease in seconds. at: wall clock of the last one
+    in seconds since 1970, for people only: whether a worker lives is seen from `count` (study._leases).
+    """
+
+    count: int
+    about: dict[str, Any]
+    at: float
 
 
 @runtime_checkable
 class Storage(Protocol):
-    """Two verbs and three small ones.
+    """Two verbs and six small ones.
 
     Safe to call from several threads; `trimtab.testing.check_storage` checks the contract.
     """
@@ -35,6 +53,21 @@ class Storage(Protocol):
 
     def names(self) -> list[str]:
         """The studies in it, in the order of their creation."""
+        ...
+
+    def beat(self, worker: str, about: Mapping[str, Any] | None) -> None:
+        """A sign of life of this worker: its count grows by one. None: it leaves, and is forgotten."""
+        ...
+
+    def beats(self) -> dict[str, Beat]:
+        """All workers that gave a sign of life and did not leave, in the order of their first one."""
+        ...
+
+    def turn(self, study: str) -> AbstractContextManager[None]:
+        """While it is held, this process is, as a rule, the only one that proposes a trial for the study.
+
+        It saves vain work; nothing may depend on it. It waits a few seconds at most, and ends with the process.
+        """
         ...
 
     def describe(self) -> str:

@@ -6,12 +6,13 @@ The body is JSON in plain ASCII: any text survives, lone surrogates and NUL incl
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from trimtab.errors import InputError, StorageError
 from trimtab.records import Event, event_body, event_from_row, event_key
 
-__all__ = ["Row", "events_of", "row_of"]
+__all__ = ["Row", "about_text", "events_of", "row_of"]
 
 Row = tuple[str, int, int, float, str]
 
@@ -32,6 +33,14 @@ def row_of(event: Event) -> Row:
         ) from error
     kind, number, part = event_key(event)
     return kind, int(number), int(part), float(event.at), body
+
+
+def about_text(about: Mapping[str, Any]) -> str:
+    """What a worker says of itself, as JSON. InputError where it is none."""
+    try:
+        return _json.encode(dict(about))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"What a worker says of itself must be plain JSON, got {about!r:.300}: {error}.") from error
 
 
 def events_of(rows: Sequence[Row], where: str) -> list[Event]:

@@ -5,8 +5,13 @@
     trials    a view: one row a trial; params, outcomes (numbers by name: further objectives, what limits bound) and
               gradient (derivatives that the trial reported) are JSON; times are UTC
 
-Version 1 is the first. A newer file is refused; an older one would be migrated here. The view is no part of the version:
-trimtab does not read it, so a file with an older view opens in every trimtab, and `renew_view` brings it up to date.
+    workers   signs of life (storage.Beat): no part of the truth
+
+A newer file is refused, an older one is brought up to date by `migrate` when it is opened for writing.
+    version 1    studies, events, trials
+    version 2    workers; "reported" events hold several points each (one of version 1 is read as it is)
+The view is no part of the version: trimtab does not read it, so a file with an older view opens in every trimtab, and
+`renew_view` brings it up to date.
 """
 
 from __future__ import annotations
@@ -14,10 +19,19 @@ from __future__ import annotations
 import re
 import sqlite3
 
-__all__ = ["APPLICATION_ID", "VERSION", "create", "has_old_view", "name_from_text", "renew_view", "text_from_name"]
+__all__ = [
+    "APPLICATION_ID",
+    "VERSION",
+    "create",
+    "has_old_view",
+    "migrate",
+    "name_from_text",
+    "renew_view",
+    "text_from_name",
+]
 
 APPLICATION_ID = 0x7472696D  # "trim"
-VERSION = 1
+VERSION = 2
 
 _TABLES = (
     "CREATE TABLE studies (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
@@ -32,14 +46,29 @@ _TABLES = (
         UNIQUE (study, kind, number, part)
     )""",
 )
+_WORKERS = """CREATE TABLE workers (
+        id INTEGER PRIMARY KEY,
+        worker TEXT NOT NULL UNIQUE,
+        count INTEGER NOT NULL,
+        about TEXT NOT NULL,
+        at REAL NOT NULL
+    )"""
 
 
 def create(db: sqlite3.Connection) -> None:
     """Make the tables and mark the file as ours. Call inside a transaction."""
-    for statement in _TABLES:
+    for statement in (*_TABLES, _WORKERS):
         db.execute(statement)
     db.execute(_view(_has_json(db)))
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the tables of an older version up to date. Call inside a transaction."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version < 2:
+        db.execute(_WORKERS)
     db.execute(f"PRAGMA user_version = {VERSION}")
 
 

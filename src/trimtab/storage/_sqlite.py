@@ -9,26 +9,29 @@ and opens its own: using or closing it would disturb the parent's locks (https:/
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from trimtab.errors import Conflict, StorageError
 from trimtab.records import Event
 from trimtab.storage._files import check_readable, check_writable, explain, is_busy
-from trimtab.storage._rows import Row, events_of, row_of
+from trimtab.storage._protocol import Beat
+from trimtab.storage._rows import Row, about_text, events_of, row_of
 from trimtab.storage._schema import (
     APPLICATION_ID,
     VERSION,
     create,
     has_old_view,
+    migrate,
     name_from_text,
     renew_view,
     text_from_name,
@@ -44,6 +47,8 @@ _INSERT = "INSERT INTO events (study, kind, number, part, at, body) VALUES (?, ?
 _SELECT = (  # "+" keeps SQLite from the index on study, whose rows it would sort: slow, also with nothing new
     "SELECT kind, number, part, at, body, id FROM events WHERE +study = ? AND id > ? ORDER BY id"
 )
+_BEAT = """INSERT INTO workers (worker, count, about, at) VALUES (?, 1, ?, ?)
+    ON CONFLICT (worker) DO UPDATE SET count = count + 1, about = excluded.about, at = excluded.at"""
 _EXISTS = "SELECT 1 FROM events WHERE study = ? AND kind = ? AND number = ? AND part = ?"
 
 
@@ -92,6 +97,25 @@ class SQLite:
         rows = self._look(lambda db: db.execute("SELECT name FROM studies ORDER BY id").fetchall())
         return [name_from_text(name) for (name,) in rows]
 
+    def beat(self, worker: str, about: Mapping[str, Any] | None) -> None:
+        """See `Storage.beat`."""
+        name = text_from_name(worker)
+        with self._lock:
+            if about is None:
+                self._transact(lambda db: db.execute("DELETE FROM workers WHERE worker = ?", (name,)))
+            else:
+                row = (name, about_text(about), time.time())
+                self._transact(lambda db: db.execute(_BEAT, row))
+
+    def beats(self) -> dict[str, Beat]:
+        """See `Storage.beats`."""
+        rows = self._look(_workers)
+        return {name_from_text(worker): Beat(count, json.loads(about), at) for worker, count, about, at in rows}
+
+    def turn(self, study: str) -> AbstractContextManager[None]:
+        """See `Storage.turn`."""
+        return nullcontext()
+
     def describe(self) -> str:
         """The path, as it was given."""
         return self._shown
@@ -132,6 +156,8 @@ class SQLite:
                 self._patiently(lambda: self._make(db))
             self._patiently(lambda: _write_ahead(db, self._path))
             db.execute("PRAGMA synchronous = NORMAL")
+            if _marks(db)[1] < VERSION:
+                self._patiently(lambda: _migrate(db))
             _renew_view(db)
             self._inode = os.stat(self._path).st_ino
         except BaseException:
@@ -297,6 +323,25 @@ def _write_ahead(db: sqlite3.Connection, path: str) -> None:
             "virtual file systems. "
             "Choose a path on a local disk."
         )
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    """Bring an older file up to date, unless another process was faster."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        if _marks(db)[1] < VERSION:
+            migrate(db)
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+
+
+def _workers(db: sqlite3.Connection) -> list[tuple[str, int, str, float]]:
+    """The signs of life; none in a file of version 1, which is only looked at."""
+    if _marks(db)[1] < 2:
+        return []
+    return db.execute("SELECT worker, count, about, at FROM workers ORDER BY id").fetchall()
 
 
 def _renew_view(db: sqlite3.Connection) -> None:

@@ -30,7 +30,7 @@ class StudyChannel:
             while True:
                 part = self._journal.fold.n_reports.get(number, 0)
                 try:
-                    return self._journal.append([Reported(number, part, step, value, time.time())])
+                    return self._journal.append([Reported(number, part, (step,), (value,), time.time())])
                 except Conflict:
                     self._journal.sync()
 

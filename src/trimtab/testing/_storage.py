@@ -27,6 +27,7 @@ def check_storage(storage: Storage) -> None:
     _refuses_what_is_no_json(storage)
     _keeps_studies_apart(storage)
     _serves_threads(storage)
+    _keeps_signs_of_life(storage)
     assert storage.describe(), "describe() gives text for people"
 
 
@@ -36,9 +37,8 @@ def _keeps_every_event(storage: Storage) -> None:
         Opened(0, {"space": {_NASTY: [1, 2.5, None, True, _NASTY]}, "direction": "minimize"}, 1.25),
         Created(0, {"a": 1, "b": 0.1, "c": _NASTY}, "sampler", 2.0),
         Started(0, 0, {"host": _NASTY, "pid": 1}, 3.0),
-        Reported(0, 0, 1.0, 0.5, 4.0),
-        Reported(0, 1, 2.0, math.inf, 4.0),
-        Reported(0, 2, 3.0, -math.inf, 4.0),
+        Reported(0, 0, (1.0,), (0.5,), 4.0),
+        Reported(0, 1, (2.0, 3.0), (math.inf, -math.inf), 4.0),
         Released(0, 0, 5.0),
         Started(0, 1, {}, 6.0),
         Finished(0, "failed", None, 0.25, _NASTY, 7.0),
@@ -51,10 +51,10 @@ def _keeps_every_event(storage: Storage) -> None:
         f"events changed on their way: {[pair for pair in zip(events, back, strict=False) if pair[0] != pair[1]]}"
     )
     assert storage.names() == [_NASTY], "names() changed the name of a study"
-    storage.append(_NASTY, [Reported(0, 3, 4.0, math.nan, 10.0)])
+    storage.append(_NASTY, [Reported(0, 2, (4.0,), (math.nan,), 10.0)])
     last = storage.read(_NASTY)[0][-1]
     assert isinstance(last, Reported), "events come in the order in which they were appended"
-    assert math.isnan(last.value), "a NaN that was reported comes back as one"
+    assert math.isnan(last.values[0]), "a NaN that was reported comes back as one"
 
 
 def _is_read_in_pieces(storage: Storage) -> None:
@@ -136,3 +136,24 @@ def _serves_threads(storage: Storage) -> None:
     assert sorted(won) == list(range(20)), f"each number is won exactly once, got {sorted(won)}"
     kinds = [event.kind for event in storage.read("race")[0]]
     assert kinds == ["created", "started"] * 20, "the events of one append stay together"
+
+
+def _keeps_signs_of_life(storage: Storage) -> None:
+    """Each sign of life counts one up; a worker that leaves is forgotten."""
+    assert storage.beats() == {}, "nobody gave a sign of life yet"
+    for _ in range(3):
+        storage.beat(_NASTY, {"host": _NASTY, "pid": 1})
+    storage.beat("another", {})
+    found = storage.beats()
+    assert list(found) == [_NASTY, "another"], f"beats() names the workers in the order of their first one, got {found}"
+    assert found[_NASTY].count == 3, f"each sign of life counts one up, got {found[_NASTY]}"
+    assert found[_NASTY].about == {"host": _NASTY, "pid": 1}, f"what a worker says of itself changed: {found[_NASTY]}"
+    storage.beat(_NASTY, {"host": "new"})
+    assert storage.beats()[_NASTY].about == {"host": "new"}, "the last that a worker said of itself counts"
+    storage.beat("another", None)
+    storage.beat("another", None)
+    assert list(storage.beats()) == [_NASTY], "a worker that leaves is forgotten"
+    before = storage.names()
+    with storage.turn("nobody's study"):
+        storage.beat(_NASTY, None)
+    assert (storage.beats(), storage.names()) == ({}, before), "a turn changes nothing"
