@@ -16,6 +16,7 @@ from types import ModuleType
 import trimtab
 import trimtab.integrations.sklearn
 import trimtab.plots
+import trimtab.pruners
 import trimtab.samplers
 import trimtab.sensitivity
 import trimtab.testing
@@ -25,6 +26,7 @@ HERE = Path(__file__).resolve().parent
 MODULES = [
     trimtab,
     trimtab.samplers,
+    trimtab.pruners,
     trimtab.sensitivity,
     trimtab.plots,
     trimtab.integrations.sklearn,

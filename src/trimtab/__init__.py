@@ -22,7 +22,7 @@ from trimtab.space import Categorical, Constant, Distribution, Float, Int, Space
 from trimtab.study import Study, maximize, minimize
 
 if TYPE_CHECKING:
-    from trimtab import plots, samplers, sensitivity
+    from trimtab import plots, pruners, samplers, sensitivity
 
 __all__ = [
     "Categorical",
@@ -41,6 +41,7 @@ __all__ = [
     "maximize",
     "minimize",
     "plots",
+    "pruners",
     "samplers",
     "sensitivity",
 ]
@@ -48,7 +49,7 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Subpackages are imported when they are first used: `import trimtab` pays for none of them."""
-    if name in ("plots", "samplers", "sensitivity"):
+    if name in ("plots", "pruners", "samplers", "sensitivity"):
         return importlib.import_module(f"trimtab.{name}")
     raise AttributeError(f"module 'trimtab' has no attribute {name!r}")
 

@@ -3,6 +3,7 @@
 from trimtab.testing._analysis import check_analysis
 from trimtab.testing._executor import check_executor
 from trimtab.testing._problems import Problem, conditional_bowl, ishigami, mixed_branin, sobol_g
+from trimtab.testing._pruners import check_pruner
 from trimtab.testing._samplers import check_sampler, contract_spaces
 from trimtab.testing._storage import check_storage
 from trimtab.testing._strategies import seeds, spaces
@@ -11,6 +12,7 @@ __all__ = [
     "Problem",
     "check_analysis",
     "check_executor",
+    "check_pruner",
     "check_sampler",
     "check_storage",
     "conditional_bowl",
