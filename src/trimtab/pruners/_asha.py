@@ -53,10 +53,10 @@ class ASHA:
         clear = settled(curve, others, seed, self.keep)
         if clear is not None:
             return clear
-        rung = self._rung(float(curve.steps[-1]), longest(others))
+        rung = self._rung(curve.end, longest(others))
         if rung is None:
             return False
-        reached = np.array([_value(other, rung) for other in others if len(other) and other.steps[-1] >= rung])
+        reached = np.array([_value(other, rung) for other in others if other.end >= rung])
         go_on = max(1, math.floor((len(reached) + 1) / self.reduction))
         return int(np.sum(reached < _value(curve, rung))) >= go_on
 
@@ -72,5 +72,5 @@ class ASHA:
 
 def _value(curve: Curve, rung: float) -> float:
     """The first value at or after a rung; infinite where the trial had diverged."""
-    value = float(curve.values[int(np.searchsorted(curve.steps, rung, side="left"))])
+    value = float(curve.values[curve.steps.searchsorted(rung)])
     return math.inf if math.isnan(value) else value

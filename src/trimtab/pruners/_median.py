@@ -61,10 +61,10 @@ class Median:
         clear = settled(curve, others, seed, self.keep)
         if clear is not None:
             return clear
-        step = self._step(float(curve.steps[-1]), longest(others))
+        step = self._step(curve.end, longest(others))
         if step is None:
             return False
-        reached = [_best(other, step) for other in others if len(other) and other.steps[-1] >= step]
+        reached = [_best(other, step) for other in others if other.end >= step]
         return len(reached) >= self.least and _best(curve, step) > float(np.median(reached))
 
     def _step(self, now: float, end: float | None) -> float | None:
@@ -81,5 +81,6 @@ class Median:
 
 def _best(curve: Curve, step: float) -> float:
     """Lowest value up to a step; infinite where there is none."""
-    values = curve.values[: int(np.searchsorted(curve.steps, step, side="right"))]
-    return float(np.fmin.reduce(values, initial=np.inf))
+    values = curve.values[: curve.steps.searchsorted(step, side="right")]
+    best = float(np.fmin.reduce(values)) if len(values) else math.inf
+    return math.inf if math.isnan(best) else best

@@ -35,7 +35,7 @@ def settled(curve: Curve, others: Sequence[Curve], seed: int, keep: float) -> bo
     if not others or is_kept(keep, seed, curve.number):
         return False
     end = longest(others)
-    return False if end is not None and curve.steps[-1] >= end else None
+    return False if end is not None and curve.end >= end else None
 
 
 def is_kept(keep: float, seed: int, number: int) -> bool:
@@ -45,7 +45,7 @@ def is_kept(keep: float, seed: int, number: int) -> bool:
 
 def longest(curves: Sequence[Curve]) -> float | None:
     """Last step of the longest curve of a finished trial; None where none has finished."""
-    return max((float(c.steps[-1]) for c in curves if c.state == FINISHED and len(c)), default=None)
+    return max((c.end for c in curves if c.state == FINISHED and len(c)), default=None)
 
 
 def check_share(name: str, share: object) -> None:

@@ -5,6 +5,7 @@ Kept as numbers rather than as dicts: 16 bytes a point.
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -40,6 +41,11 @@ class Curve:
         kept = np.flatnonzero(np.isfinite(steps))
         kept = kept[np.argsort(steps[kept])]
         return cls(number, state, steps[kept], np.where(np.isfinite(values[kept]), values[kept], np.nan))
+
+    @property
+    def end(self) -> float:
+        """The last step; -inf where nothing was reported."""
+        return self.steps.item(-1) if len(self.steps) else -math.inf
 
     def __len__(self) -> int:
         return len(self.steps)
