@@ -12,22 +12,25 @@ import pytest
 
 from trimtab.cli._command import Command, CommandFailed
 from trimtab.cli._threads import Threads
-from trimtab.errors import StudyError
+from trimtab.errors import StudyError, TrialPruned
 from trimtab.records import Goals, Trial
 
 TRIAL = Trial(4, {"lr": 0.5, "layers": (8, 4)})
 
 
 class Channel:
-    """Says stop when it is told to."""
+    """Says stop when it is told to, or from so many reports on."""
 
-    stop = False
+    def __init__(self, most=math.inf):
+        self.stop = False
+        self.most = most
+        self.reports = []
 
     def report(self, number, step, value):
-        raise AssertionError("a program reports nothing")
+        self.reports.append((number, step, value))
 
     def should_stop(self, number):
-        return self.stop
+        return self.stop or len(self.reports) >= self.most
 
 
 def python(code, **settings):
@@ -109,6 +112,55 @@ def test_a_missing_result_is_named(document, goals, message):
         python(prints(document), goals=goals)(TRIAL)
 
 
+def test_a_line_with_a_step_is_a_report():
+    channel = Channel()
+    code = prints(
+        {"loss": 3, "step": 0}, {"loss": 2.5, "step": 1, "more": 7}, {"step": 2}, {"loss": 0.5}, {"loss": 9, "step": 2}
+    )
+
+    assert python(code, key="loss")(Trial(4, {"lr": 1.0}, channel=channel)) == 0.5
+    assert channel.reports == [(4, 0.0, 3.0), (4, 1.0, 2.5), (4, 2.0, 9.0)]
+
+
+def test_without_a_result_the_last_report_is_it():
+    channel = Channel()
+    documents = [{"error": i, "latency": 1, "memory": 7, "step": i} for i in range(3)]
+
+    assert python(prints(*documents), goals=TWO)(Trial(4, {"lr": 1.0}, channel=channel))["error"] == 2.0
+    assert [report[2] for report in channel.reports] == [0.0, 1.0, 2.0]
+
+
+def test_an_objective_called_step_has_no_reports():
+    channel = Channel()
+
+    assert python(prints({"step": 3}), key="step")(Trial(4, {"lr": 1.0}, channel=channel)) == 3.0
+    assert channel.reports == []
+
+
+def test_reports_come_while_the_program_runs_and_a_pruner_may_end_it(tmp_path):
+    code = (
+        "import itertools, json, time\n"
+        "for step in itertools.count():\n"
+        "    print(json.dumps({'value': 1 / (1 + step), 'step': step}), flush=True)\n"
+        "    time.sleep(0.02)"
+    )
+    channel = Channel(most=5)
+
+    with pytest.raises(TrialPruned, match="after"):
+        python(code)(Trial(0, {"lr": 1.0}, channel=channel))
+    assert [step for _, step, _ in channel.reports[:5]] == [0, 1, 2, 3, 4]
+
+
+def test_derivatives_are_reported():
+    code = prints({"gradient": {"lr": 9, "momentum": 2}}, {"value": 3, "gradient": {"lr": 0.5}})
+    trial = Trial(0, {"lr": 1.0, "momentum": 0.5}, numeric=("lr", "momentum"), channel=Channel())
+
+    assert python(code)(trial) == 3.0
+    assert trial.gradient == {"lr": 0.5, "momentum": 2.0}
+    with pytest.raises(CommandFailed, match="'momentum' is none of this configuration's"):
+        python(code)(Trial(0, {"lr": 1.0}, numeric=("lr",), channel=Channel()))
+
+
 def test_the_program_finds_its_hyperparameters():
     code = (
         "import json, os, sys; p = json.loads(os.environ['TRIMTAB_PARAMS']);"
@@ -117,6 +169,97 @@ def test_the_program_finds_its_hyperparameters():
     )
 
     assert python(code)(TRIAL) == 0.5 + 0.5 + 12 + 4
+
+
+def test_each_hyperparameter_has_a_variable_of_its_own(monkeypatch):
+    monkeypatch.setenv("TRIMTAB_PARAM_MOMENTUM", "of another run")
+    params = {"lr": 0.5, "layers": (8, 4), "name": "a b", "no name": 1, "x": 1, "X": 2, "nul": "\0", "lone": "\ud800"}
+    code = "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if k.startswith('TRIMTAB_PARAM_')} | {'value': 1}))"
+    command = python(f"{code}; import sys; sys.exit(1)")
+
+    with pytest.raises(CommandFailed) as caught:
+        command(Trial(0, params))
+    seen = json.loads(str(caught.value).splitlines()[-1])
+    assert seen == {
+        "TRIMTAB_PARAM_LR": "0.5",
+        "TRIMTAB_PARAM_LAYERS": "[8, 4]",
+        "TRIMTAB_PARAM_NAME": "a b",
+        "value": 1,
+    }
+
+
+PRIVATE = (
+    "import json, os, sys; path = sys.argv[1]; folder = os.path.dirname(path);"
+    "modes = [os.stat(p).st_mode & 0o777 for p in (path, folder)];"
+    "assert path == os.environ['TRIMTAB_PARAMS_FILE'] and json.load(open(path)) == {'lr': 0.5, 'layers': [8, 4]};"
+    "json.dump({'value': modes[0], 'folder': modes[1], 'path': path}, open(os.environ['TRIMTAB_RESULT_FILE'], 'w'))"
+)
+
+
+def test_hyperparameters_come_by_a_private_file_that_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    code = PRIVATE.replace("{", "{{").replace("}", "}}")
+    command = Command((sys.executable, "-c", code, "{params_file}"), goals=Goals.of(limits=["folder <= 448"]))
+
+    assert command(TRIAL) == {"value": 0o600, "folder": 0o700}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.5", 0.5),
+        ('{\n  "loss": 2,\n  "step": 7\n}', 2.0),
+        ('{"loss": 3, "step": 1}\n{"loss": 1.5, "step": 2}\n{"note": 1}\n', 1.5),
+        ("\ufeffepoch,loss\n0.25\n", 0.25),
+    ],
+)
+def test_a_result_file(tmp_path, text, value):
+    code = f"import sys; open(sys.argv[1], 'w', encoding='utf-8').write({text!r}); print(9)".replace("{", "{{").replace(
+        "}", "}}"
+    )
+
+    assert Command((sys.executable, "-c", code, "{result_file}"), key="loss")(TRIAL) == value
+    named = Command((sys.executable, "-c", code, f"{tmp_path}/4.json"), key="loss", result=f"{tmp_path}/{{trial}}.json")
+    assert named(TRIAL) == value
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("print(1)", "wrote no result: its file .* did not change"),
+        ("import os; os.remove(path)", "is not there"),
+        (
+            "open(path, 'w').write('nothing')",
+            r"should hold a number, or JSON such as \{.loss.: 0.25\}; it begins with 'nothing'",
+        ),
+        ("open(path, 'w').write('{{\"lss\": 1}}')", "its JSON object has 'lss'"),
+        ("open(path, 'w').write('1' * 20_000_000)", "more than 10,000,000 bytes"),
+        ("import os; os.remove(path); os.mkdir(path)", "cannot be read: Is a directory"),
+    ],
+)
+def test_a_result_file_that_has_no_result(tmp_path, code, message):
+    """A file of an earlier trial is none."""
+    path = tmp_path / "result.json"
+    path.write_text("0.125")
+    command = Command((sys.executable, "-c", f"path = {str(path)!r}; {code}"), key="loss", result=str(path))
+
+    with pytest.raises(CommandFailed, match=message):
+        command(TRIAL)
+
+
+def test_standard_output_tells_of_a_failure_that_has_no_standard_error():
+    with pytest.raises(CommandFailed, match=r"exit code 3\. The end of its standard output:\nall is lost"):
+        python("print('all is lost'); raise SystemExit(3)")(TRIAL)
+
+
+def test_a_shell_command(tmp_path):
+    text = "echo {trial} > log; python3 -c 'print({{}} == {{}})' > /dev/null; echo {lr} | sed s/0.5/7/"
+    command = Command((text.replace("log", f"{tmp_path}/log"),), shell=True)
+
+    assert command(TRIAL) == 7.0
+    assert (tmp_path / "log").read_text() == "4\n"
 
 
 def test_a_failure_keeps_the_end_of_standard_error():

@@ -259,6 +259,55 @@ def test_an_interruption_keeps_the_trials_and_ends_the_programs(here, kind, work
     assert [t.value for t in Study.load("study.db").trials] == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
 
 
+def test_when_it_is_killed_its_programs_die_and_the_trials_are_run_again(here):
+    (here / "program.py").write_text(
+        "import os, time\n"
+        "open(f'pid{os.environ[\"TRIMTAB_TRIAL\"]}', 'w').write(str(os.getpid()))\n"
+        "time.sleep(0 if os.path.exists('go') else 60)\n"
+        "print(os.environ['TRIMTAB_TRIAL'])\n"
+    )
+    running = subprocess.Popen([sys.executable, "-m", "trimtab", "run", "study.toml", "--trials", "2", *COMMAND])
+    wait_for(lambda: (here / "pid0").exists() and (here / "pid0").read_text())
+    running.kill()
+    running.wait()
+
+    assert is_gone(int((here / "pid0").read_text()))
+    (here / "go").touch()
+    again = trimtab("run", "study.toml", "--trials", "2", *COMMAND)
+    assert again.exit_code == 0, again.output
+    assert [t.value for t in Study.load("study.db").trials] == [0.0, 1.0]
+
+
+def test_a_shell_command_with_a_result_file(here):
+    text = "echo {x} > {trial}.txt; test {mode} = plain || cat {trial}.txt >&2"
+    (here / "study.toml").write_text(
+        SETTINGS + f'\n[objective]\nshell = true\ncommand = "{text}"\nresult = "{{trial}}.txt"\n'
+    )
+    result = trimtab("run", "study.toml", "--trials", "2", "--workers", "2")
+
+    assert result.exit_code == 0, result.output
+    assert [t.value for t in Study.load("study.db").trials] == [t["x"] for t in Study.load("study.db").trials]
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        ('shell = true\ncommand = ["true"]', "command must be one text where shell = true"),
+        ("shell = true\ncommand = 'echo \"{x}\"'", 'The shell command has {x} behind an open "'),
+        ('command = "true"\nresult = "{y}.json"', "{y}, which is no hyperparameter"),
+        ('command = "true"\nresult = "out.json"', "one file for 2 programs at the same time"),
+        ('command = "true"\nshell = 1', "[objective] shell must be true or false, got 1"),
+    ],
+)
+def test_wrong_ways_to_run_a_program(here, objective, message):
+    (here / "study.toml").write_text(f"{SETTINGS}\n[objective]\n{objective}\n")
+    result = trimtab("run", "study.toml", "--workers", "2")
+
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (here / "study.db").exists()
+
+
 def wait_for(condition, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not condition():

@@ -114,16 +114,24 @@ def run(
       value = "loss"             # key of the result; "value" if left out
       timeout = 600              # seconds for one trial
 
-    The program gets its hyperparameters where {name} stands, and all of them as JSON in the environment variable
-    TRIMTAB_PARAMS.
+    The program gets its hyperparameters where {name} stands; all of them as JSON in the file {params_file} and in the
+    environment variable TRIMTAB_PARAMS; and lr alone in TRIMTAB_PARAM_LR.
     Where {momentum} does not apply, its argument is left out, together with an option before it (--momentum
     {momentum}).
     {trial} is the number of the trial, {seed} a seed for the program's own randomness; TRIMTAB_TRIAL and TRIMTAB_SEED
-    are the same as environment variables. No shell takes part; for braces write {{ and }}.
+    are the same as environment variables. No shell takes part; for braces write {{ and }}. For pipes and the like set
+    shell = true in [objective] and write the command as one text: each value is quoted, so write {name} without quotes.
 
-    The result is the last line of standard output that is a number, or JSON such as {"loss": 0.25}. Another exit code
-    than 0, too much
-    time or no result: the trial has failed, its end of standard error is kept, and the search goes on.
+    The result is the last line of standard output that is a number, or JSON such as {"loss": 0.25}. Or it is in the file
+    {result_file} (TRIMTAB_RESULT_FILE), or in the one that result = "runs/{trial}.json" in [objective] names. Another exit
+    code than 0, a signal, too much time or no result: the trial has failed, the end of what the program printed is kept,
+    and the search goes on.
+
+    While it runs, a line with a "step" is a report: {"step": 3, "loss": 0.4} on standard output is the loss after step 3,
+    and the study may end the program early. If no line without a step is a result, the last report is the result.
+    {"gradient": {"lr": 0.3}} are derivatives of the loss by hyperparameters.
+
+    When the program ends or is stopped, everything that it started ends too.
 
     \b
     More for [study], each as in the Python library:

@@ -91,7 +91,10 @@ def _objective(settings: Settings) -> tuple[Any, Any]:
         from trimtab.cli._threads import Threads
 
         _check_command(settings.command, settings)
-        return Command(settings.command, settings.value, settings.trial_timeout), Threads(settings.workers)
+        command = Command(
+            settings.command, settings.value, settings.trial_timeout, shell=settings.shell, result=settings.result
+        )
+        return command, Threads(settings.workers)
     if settings.function is None:
         raise InputError(
             "There is nothing to run. Put the command after --, as in `trimtab run study.toml -- python "
@@ -107,18 +110,38 @@ def _objective(settings: Settings) -> tuple[Any, Any]:
 
 def _check_command(command: Sequence[str], settings: Settings) -> None:
     """InputError for an unknown placeholder or a missing program; a remark where hyperparameters do not appear."""
+    from trimtab.cli._shell import check_shell
     from trimtab.cli._template import check_template, placeholders
 
     names = list(dict.fromkeys([*settings.space.parameters]))
     used = check_template(command, names)
     program = command[0]
-    if not placeholders(program) and shutil.which(program) is None:
+    if settings.shell:
+        if len(command) > 1:
+            raise InputError(
+                f"The settings say shell = true, which needs the command as one text, got {len(command)} words. Quote it as a whole."
+            )
+        check_shell(program)
+    elif not placeholders(program) and shutil.which(program) is None:
         raise InputError(
             f"The program {program!r} of the command is not found, or is not executable. Check its spelling and PATH."
         )
+    if settings.result is not None:
+        _check_result(settings.result, names, settings.workers)
     absent = [name for name in names if name not in used]
     if used & set(names) and absent:
         note(
             f"Remark: the command does not use {', '.join(map(clean, absent))}; the program finds these in "
             f"TRIMTAB_PARAMS only."
+        )
+
+
+def _check_result(path: str, names: Sequence[str], workers: int) -> None:
+    """InputError for an unknown placeholder, and for one file that several programs would write."""
+    from trimtab.cli._template import check_template
+
+    if not check_template([path], names) and workers > 1:
+        raise InputError(
+            f"[objective] result = {path!r} is one file for {workers} programs at the same time. Put {{trial}} into its name, or use "
+            "{result_file} in the command."
         )

@@ -50,8 +50,17 @@ _OBJECTIVE: dict[str, tuple[type, ...]] = {
     "function": (str,),
     "value": (str,),
     "timeout": (int, float),
+    "shell": (bool,),
+    "result": (str,),
 }
-_WORDS = {str: "a text", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
+_WORDS = {
+    bool: "true or false",
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "a table",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +68,9 @@ class Settings:
     """What to tune and how. The fields of [study] mean what they mean in `trimtab.minimize`; n_trials counts all
     trials of the study.
 
-    warm_start: paths of stored studies. command: arguments with placeholders, or None. function: "module:function", or
-    None. value: key of the objective in a line of JSON, where the objective has no name.
+    storage: a path or a URL. warm_start: paths of stored studies. command: arguments with placeholders, or None; with `shell`
+    one text for the shell. function: "module:function", or None. value: key of the objective in a line of JSON, where the
+    objective has no name. result: path of the file that the command writes its result to, with placeholders, or None.
     trial_timeout: seconds that one command may take, or None. folder: where the file lies (functions are looked for
     there too).
     """
@@ -85,8 +95,10 @@ class Settings:
     start: Sequence[Mapping[str, Any]] = ()
     warm_start: Sequence[str] = ()
     command: tuple[str, ...] | None = None
+    shell: bool = False
     function: str | None = None
     value: str = "value"
+    result: str | None = None
     trial_timeout: float | None = None
     folder: str = "."
 
@@ -121,6 +133,7 @@ def _settings(document: Mapping[str, Any], path: Path) -> Settings:
         )
     if "command" in objective and "function" in objective:
         raise InputError("[objective] has both command and function. Keep one of them.")
+    shell = objective.get("shell", False)
     if study.get("direction", "minimize") not in ("minimize", "maximize"):
         raise InputError(f"[study] direction must be 'minimize' or 'maximize', got {study['direction']!r}.")
     if "objectives" in study and "value" in objective:
@@ -140,9 +153,11 @@ def _settings(document: Mapping[str, Any], path: Path) -> Settings:
     return Settings(
         **{"name": path.stem, "storage": f"{path.stem}.db", **study},
         space=made,
-        command=_words(objective["command"]) if "command" in objective else None,
+        command=_words(objective["command"], shell) if "command" in objective else None,
+        shell=shell,
         function=objective.get("function"),
         value=objective.get("value", "value"),
+        result=objective.get("result"),
         trial_timeout=_positive(objective.get("timeout"), "[objective] timeout"),
         folder=str(path.resolve().parent),
     )
@@ -158,14 +173,18 @@ def _table(document: Mapping[str, Any], name: str, known: Mapping[str, tuple[typ
     for key, value in table.items():
         if key not in known:
             raise unknown_key(key, known, f"[{name}]")
-        if not isinstance(value, known[key]) or isinstance(value, bool):
+        if not isinstance(value, known[key]) or (isinstance(value, bool) and bool not in known[key]):
             expected = " or ".join(_WORDS[kind] for kind in known[key] if kind is not int or float not in known[key])
             raise InputError(f"[{name}] {key} must be {expected}, got {value!r}.")
     return dict(table)
 
 
-def _words(command: object) -> tuple[str, ...]:
-    """A command as separate arguments: a list as it is, a text split as a shell would split it; no shell runs."""
+def _words(command: object, shell: bool) -> tuple[str, ...]:
+    """A command as separate arguments: a list as it is, a text split as a shell would split it; for the shell the text alone."""
+    if shell:
+        if not isinstance(command, str) or not command.strip():
+            raise InputError(f"[objective] command must be one text where shell = true, got {command!r}.")
+        return (command,)
     if isinstance(command, str):
         import shlex
 

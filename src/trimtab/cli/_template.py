@@ -3,9 +3,12 @@ its value holds.
 
     --lr {lr}          the value of hyperparameter lr: texts as they are, everything else as JSON (0.001, 32, true,
     [50, 100])
-    {trial} {seed}     the number of the trial, and its seed, unless a hyperparameter has that name
+    {trial} {seed}     the number of the trial, and its seed
+    {params_file}      a JSON file with all hyperparameters
+    {result_file}      where the program may write its result
     {{ and }}          braces
 
+A hyperparameter that has one of these four names comes first.
 A placeholder of an inactive hyperparameter takes its whole argument with it; and if that was the value of an option
 (`--momentum {momentum}`), the option too.
 """
@@ -20,16 +23,16 @@ from typing import Any
 
 from trimtab.errors import InputError
 
-__all__ = ["argument_text", "check_template", "fill", "placeholders"]
+__all__ = ["TOKEN", "argument_text", "check_template", "fill", "placeholders", "values_of"]
 
-_OWN = ("trial", "seed")  # placeholders that are no hyperparameters
-_TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_OWN = ("trial", "seed", "params_file", "result_file")  # placeholders that are no hyperparameters
+TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
 def placeholders(argument: str) -> list[str]:
     """Names in one argument. InputError for a brace without its partner."""
     names = []
-    for match in _TOKEN.finditer(argument):
+    for match in TOKEN.finditer(argument):
         if match[0] in "{}":
             raise InputError(
                 f"The command's argument {argument!r} has a single {match[0]!r}. Write {{{{ and }}}} for braces "
@@ -54,15 +57,19 @@ def check_template(command: Sequence[str], known: Collection[str]) -> set[str]:
     return used
 
 
-def fill(command: Sequence[str], params: Mapping[str, Any], number: int, seed: int = 0) -> list[str]:
-    """The arguments for one trial, its number and its seed; inactive hyperparameters are those that `params` lacks."""
-    values = {**dict(zip(_OWN, (number, seed), strict=True)), **params}
+def values_of(params: Mapping[str, Any], number: int, seed: int = 0, *files: str) -> dict[str, Any]:
+    """What stands for each placeholder of one trial: its hyperparameters, its number and seed, the two files."""
+    return {**dict(zip(_OWN, (number, seed, *files), strict=False)), **params}
+
+
+def fill(command: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+    """The arguments for one trial; inactive hyperparameters are those that `values` lacks."""
     filled: list[str] = []
     bare_option = False  # the last argument is an option such as --lr, without a placeholder
     for argument in command:
         names = placeholders(argument)
         if all(name in values for name in names):
-            filled.append(_TOKEN.sub(lambda m: m[0][0] if m[1] is None else argument_text(values[m[1]]), argument))
+            filled.append(TOKEN.sub(lambda m: m[0][0] if m[1] is None else argument_text(values[m[1]]), argument))
             bare_option = not names and len(argument) > 1 and argument.startswith("-")
             continue
         if bare_option and argument.startswith("{"):

@@ -2,8 +2,7 @@
 only cost.
 
 Unlike `executors.Serial`, an interruption reaches a running program at once: `stop` makes trial.should_stop() true,
-and the
-objective (`_command.Command`) asks that all the time.
+and the objective (`_command.Command`) asks that all the time.
 """
 
 from __future__ import annotations
@@ -27,13 +26,14 @@ class Threads(StoppedAtExit):
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self._objective: Objective | None = None
+        self._channel: Channel | None = None
         self._running: dict[int, threading.Thread] = {}
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._stopping = threading.Event()
 
     def start(self, objective: Objective, channel: Channel) -> None:
-        """See `Executor.start`. The channel is not used: programs run to their end when the study's time is over."""
-        self._objective = objective
+        """See `Executor.start`."""
+        self._objective, self._channel = objective, channel
         self._stopping.clear()
 
     def submit(self, trial: Trial) -> None:
@@ -71,7 +71,8 @@ class Threads(StoppedAtExit):
         return given_up
 
     def _evaluate(self, objective: Objective, trial: Trial) -> None:
-        told = Trial(trial.number, trial.params, seed=trial.seed, numeric=trial.numeric, channel=_Stop(self._stopping))
+        channel = _Stop(self._stopping, self._channel)
+        told = Trial(trial.number, trial.params, seed=trial.seed, numeric=trial.numeric, channel=channel)
         outcome = evaluate(objective, told, interruptible=False)
         if isinstance(outcome.exception, TrimtabError):  # its message says it all
             outcome = replace(outcome, error=str(outcome.exception))
@@ -79,13 +80,22 @@ class Threads(StoppedAtExit):
 
 
 class _Stop:
-    """The channel of a program's trial: it can be told to stop, and has nothing to report."""
+    """The channel of a program's trial: the study's, and an interruption stops it too.
 
-    def __init__(self, stopping: threading.Event) -> None:
+    A program that reports nothing has nothing to show for its time: when the study's time is over it runs to its end.
+    """
+
+    def __init__(self, stopping: threading.Event, channel: Channel | None) -> None:
         self._stopping = stopping
+        self._channel = channel
+        self._has_reported = False
 
     def report(self, number: int, step: float, value: float) -> None:
-        raise StudyError("A program cannot report intermediate values.")
+        self._has_reported = True
+        if self._channel is not None and not self._stopping.is_set():
+            self._channel.report(number, step, value)
 
     def should_stop(self, number: int) -> bool:
-        return self._stopping.is_set()
+        if self._stopping.is_set():
+            return True
+        return self._has_reported and self._channel is not None and self._channel.should_stop(number)
