@@ -15,9 +15,9 @@ from contextlib import closing
 
 import pytest
 
-from trimtab.errors import StorageError
+from trimtab.errors import InputError, StorageError
 from trimtab.records import Created
-from trimtab.storage import SQLite, network_file_system
+from trimtab.storage import Memory, SQLite, network_file_system
 
 
 def created(number: int) -> Created:
@@ -182,7 +182,7 @@ def test_a_full_disk_loses_nothing(path):
 
 LIMIT = """
 import resource, sys
-from trimtab.errors import StorageError
+from trimtab.errors import InputError, StorageError
 from trimtab.records import Created
 from trimtab.storage import SQLite
 storage = SQLite(sys.argv[1])
@@ -217,7 +217,7 @@ def test_says_that_a_page_is_damaged(path):
         file.write(b"\xff" * 4096 * 40)
 
     storage = SQLite(path)
-    with pytest.raises(StorageError, match=r"x\.db.*damaged.*recover"):
+    with pytest.raises(StorageError, match=r"x\.db.*damaged.*trimtab check .*x\.db --repair"):
         storage.read("s")
     storage.close()
 
@@ -262,4 +262,27 @@ def test_notices_that_the_file_was_deleted_or_replaced(path):
     shutil.move(path.with_suffix(".copy"), path)
     with pytest.raises(StorageError, match=r"x\.db.*deleted or replaced"):
         storage.append("s", [created(1)])
+    storage.close()
+
+
+@pytest.mark.parametrize("make", [Memory, None])
+def test_a_body_that_is_too_large_is_refused_before_anything_is_written(path, make):
+    storage = SQLite(path) if make is None else make()
+    with pytest.raises(InputError, match=r"created 1 is 17,000,\d+ bytes.*16,000,000"):
+        storage.append("s", [created(0), Created(1, {"x": "y" * 17_000_000}, "sampler", 0.0)])
+    assert storage.names() == []
+    storage.close()
+
+
+def test_a_body_that_no_trimtab_wrote_is_not_read_into_memory(path):
+    storage = SQLite(path)
+    storage.append("s", [created(0)])
+    storage.close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE events SET body = CAST(zeroblob(70000000) AS TEXT)")
+        db.commit()
+
+    storage = SQLite(path)
+    with pytest.raises(StorageError, match=r"x\.db.*larger than any that trimtab writes"):
+        storage.read("s")
     storage.close()

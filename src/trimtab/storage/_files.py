@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sqlite3
+import threading
 from pathlib import Path
 
 from trimtab.errors import StorageError
 
-__all__ = ["check_readable", "check_writable", "explain", "is_busy", "network_file_system"]
+__all__ = [
+    "check_readable",
+    "check_writable",
+    "explain",
+    "is_busy",
+    "locked",
+    "make_private",
+    "network_file_system",
+]
 
 _BUSY, _LOCKED = 5, 6  # https://www.sqlite.org/rescode.html; the low byte of an extended code is its primary code
 
@@ -27,10 +37,11 @@ _REMEDIES = {
     ),
     11: (
         "a part of it is damaged",
-        'Copy it, then save what can be saved: sqlite3 FILE ".recover" | sqlite3 saved.db, and go on with saved.db.',
+        "Stop what uses it, then let trimtab save what can be read: trimtab check FILE --repair",
     ),
     13: ("the disk is full", "Make room, then run again: every acknowledged trial is in the file."),
     14: ("it cannot be opened", "Check that the folder exists and that you may write in it."),
+    18: ("it holds a text that is larger than any that trimtab writes", "Go back to a copy of it."),
     26: ("it is no SQLite file", "Choose another path, or delete the file if nobody needs it."),
 }
 
@@ -100,18 +111,36 @@ def check_writable(path: str) -> None:
         )
 
 
+_making = threading.Lock()
+
+
+def make_private(path: str) -> None:
+    """Make the file for its owner alone (0600), unless it is there; SQLite gives the files beside it the same rights.
+
+    One thread at a time: to close a file that another thread of this process has just opened would drop SQLite's locks
+    on it (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """
+    with _making, contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o600))
+
+
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether another connection holds the lock: worth trying again."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (_BUSY, _LOCKED)
 
 
+def locked(path: str, found: str) -> StorageError:
+    """Another one has held the lock for too long."""
+    return StorageError(
+        f"The storage {path!r} is locked by another program ({found}). Close what writes to it, such as a "
+        "database browser with unsaved changes, then run again: the study continues."
+    )
+
+
 def explain(error: sqlite3.Error, path: str) -> StorageError:
     """What a SQLite error means for the user: the path, what was found, what to do."""
     if is_busy(error):
-        return StorageError(
-            f"The storage {path!r} is locked by another program ({error}). Close what writes to it, such as a "
-            "database browser with unsaved changes, then run again: the study continues."
-        )
+        return locked(path, str(error))
     code = getattr(error, "sqlite_errorcode", 11) & 0xFF  # no code: text that is no UTF-8, so damaged
     found, remedy = _REMEDIES.get(code, ("SQLite failed", "Run `trimtab doctor` and report this with its output."))
-    return StorageError(f"The storage {path!r} failed: {found} ({error}). {remedy}")
+    return StorageError(f"The storage {path!r} failed: {found} ({error}). {remedy.replace('FILE', path)}")

@@ -19,11 +19,14 @@ Row = tuple[str, int, int, float, str]
 _CHUNK = (
     4096  # bodies parsed by one call of the JSON parser: 3 times as fast as one call each; more bodies only cost memory
 )
+_LARGEST = (
+    16_000_000  # bytes of one body: far above any space or traceback, far below what a database or a reader chokes on
+)
 _json = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
 
 def row_of(event: Event) -> Row:
-    """The row of an event. InputError where its content is no plain JSON (NaN and infinities are none)."""
+    """The row of an event. InputError where its content is no plain JSON (NaN and infinities are none), or too large."""
     try:
         body = _json.encode(event_body(event))
     except (TypeError, ValueError, RecursionError) as error:
@@ -32,6 +35,11 @@ def row_of(event: Event) -> Row:
             "Expected text, finite numbers, booleans, None, lists and dicts of them."
         ) from error
     kind, number, part = event_key(event)
+    if len(body) > _LARGEST:
+        raise InputError(
+            f"The event {kind} {number} is {len(body):,} bytes of JSON, and a storage takes {_LARGEST:,}. Store large things "
+            "in files of your own, and their names as parameters or outcomes."
+        )
     return kind, int(number), int(part), float(event.at), body
 
 

@@ -1,7 +1,12 @@
 """Studies in one SQLite file, for all processes of one machine.
 
 Write-ahead log, synchronous=NORMAL: a commit survives the death of the process, a power cut may take the last few.
-One transaction an `append` (BEGIN IMMEDIATE, so two writers queue); no lock is held between calls.
+One transaction an `append` (BEGIN IMMEDIATE); writers queue by a lock beside the file, which no call holds longer than its
+transaction and whose holder also keeps the log short (storage._wal). No decision depends on the clock of the wall.
+
+Files beside NAME while it is in use: NAME-wal and NAME-shm (SQLite's), NAME-lock and NAME-turnN (storage._lock). The last
+one to close it removes them. A new file is for its owner alone (0600), and the others have the same rights: to share a study
+with other users of the machine, chmod NAME.
 
 One connection for all threads of a process, behind a lock. A forked child drops the inherited connection, unclosed,
 and opens its own: using or closing it would disturb the parent's locks (https://www.sqlite.org/howtocorrupt.html, 2.6).
@@ -18,30 +23,23 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from pathlib import Path
 from typing import Any, TypeVar
 
 from trimtab.errors import Conflict, StorageError
 from trimtab.records import Event
-from trimtab.storage._files import check_readable, check_writable, explain, is_busy
+from trimtab.storage._connect import connect, establish, is_ours, needs_renewal, renew, version_of
+from trimtab.storage._files import check_readable, check_writable, explain, is_busy, make_private
+from trimtab.storage._lock import Turns
 from trimtab.storage._protocol import Beat
 from trimtab.storage._rows import Row, about_text, events_of, row_of
-from trimtab.storage._schema import (
-    APPLICATION_ID,
-    VERSION,
-    create,
-    has_old_view,
-    migrate,
-    name_from_text,
-    renew_view,
-    text_from_name,
-)
+from trimtab.storage._schema import VERSION, name_from_text, text_from_name
+from trimtab.storage._wal import WriteAheadLog, write_ahead
 
 __all__ = ["SQLite"]
 
 T = TypeVar("T")
 
-_SLICE = 0.25  # seconds that SQLite itself waits for a lock; short, so that Ctrl-C is heard between two tries
+_TURN = 3.0  # seconds to wait for one's turn to propose; a slow proposal of another takes longer than a vain one here
 
 _INSERT = "INSERT INTO events (study, kind, number, part, at, body) VALUES (?, ?, ?, ?, ?, ?)"
 _SELECT = (  # "+" keeps SQLite from the index on study, whose rows it would sort: slow, also with nothing new
@@ -114,7 +112,8 @@ class SQLite:
 
     def turn(self, study: str) -> AbstractContextManager[None]:
         """See `Storage.turn`."""
-        return nullcontext()
+        key = self._ids.get(study)
+        return nullcontext() if self._readonly or key is None else self._turns.of(key, _TURN)
 
     def describe(self) -> str:
         """The path, as it was given."""
@@ -127,6 +126,8 @@ class SQLite:
             if self._db is not None:
                 self._db.close()
                 self._db = None
+                self._turns.close(remove=self._log.is_gone)
+                self._log.close()
 
     def __del__(self) -> None:
         if getattr(self, "_db", None) is not None:
@@ -142,58 +143,37 @@ class SQLite:
         self._lock = threading.RLock()
         self._db = None
         self._ids: dict[str, int] = {}
+        self._log = WriteAheadLog(self._path)
+        self._turns = Turns(os.path.realpath(self._path) + "-turn", like=self._path)
 
     def _open(self, must_exist: bool) -> sqlite3.Connection:
         """A connection to a file that is ours, made if need be."""
-        uri = f"{Path(self._path).as_uri()}?mode={'rw' if must_exist else 'rwc'}"
-        db = self._patiently(
-            lambda: sqlite3.connect(uri, uri=True, timeout=_SLICE, isolation_level=None, check_same_thread=False)
-        )
+        if not must_exist:
+            make_private(self._path)
+        db = self._patiently(lambda: connect(self._path, "rw"))
         try:
-            if not self._patiently(lambda: self._is_ours(db)):
-                if must_exist:
-                    raise StorageError(f"The file {self._path!r} holds no study: it is empty. Check the path.")
-                self._patiently(lambda: self._make(db))
-            self._patiently(lambda: _write_ahead(db, self._path))
-            db.execute("PRAGMA synchronous = NORMAL")
-            if _marks(db)[1] < VERSION:
-                self._patiently(lambda: _migrate(db))
-            _renew_view(db)
-            self._inode = os.stat(self._path).st_ino
+            ours = self._patiently(lambda: is_ours(db, self._path))
+            if must_exist and not ours:
+                raise StorageError(f"The file {self._path!r} holds no study: it is empty. Check the path.")
+            if not ours or version_of(db) < VERSION:
+                self._alone(lambda: self._patiently(lambda: establish(db, self._path)))
+            self._patiently(lambda: write_ahead(db, self._path))
+            if needs_renewal(db):
+                self._alone(lambda: renew(db))
+            self._patiently(lambda: self._log.watch(db))
         except BaseException:
             db.close()
+            self._log.close()
             raise
         return db
 
-    def _is_ours(self, db: sqlite3.Connection) -> bool:
-        """Whether the file is a trimtab file; False if it is empty. StorageError if it is another's, or newer."""
-        owner, version, tables = _marks(db)
-        if owner == 0 and version == 0 and tables == 0:
-            return False
-        if owner != APPLICATION_ID:
-            raise StorageError(
-                f"The SQLite file {self._path!r} belongs to another program (application id {owner}, {tables} tables), "
-                "trimtab leaves it alone. "
-                "Choose another path."
-            )
-        if version > VERSION:
-            raise StorageError(
-                f"The storage {self._path!r} has version {version}, this trimtab reads up to version {VERSION}. "
-                "It was written by a newer trimtab: python -m pip install --upgrade trimtab"
-            )
-        return True
-
-    def _make(self, db: sqlite3.Connection) -> None:
-        """Make the tables, unless another process was faster."""
-        _write_ahead(db, self._path)
-        db.execute("BEGIN IMMEDIATE")
+    def _alone(self, action: Callable[[], T]) -> T:
+        """Do it while no other process commits."""
         try:
-            if not self._is_ours(db):
-                create(db)
-            db.execute("COMMIT")
+            self._log.enter(self._patience)
+            return action()
         finally:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+            self._log.leave()
 
     def _connection(self) -> sqlite3.Connection:
         """The open connection; after a fork, a new one. Holds the lock already."""
@@ -223,29 +203,20 @@ class SQLite:
                 f"The storage {self._path!r} was opened for reading only. Open it without readonly=True to add to it."
             )
         db = self._connection()
-        self._check_still_there()
         try:
+            self._log.enter(self._patience)
+            self._log.check(db)
             self._patiently(lambda: db.execute("BEGIN IMMEDIATE"))
             answer = action(db)
             db.execute("COMMIT")
+            self._log.bound(db)
             return answer
         except sqlite3.Error as error:
             raise explain(error, self._path) from error
         finally:
             if db.in_transaction:
                 db.execute("ROLLBACK")
-
-    def _check_still_there(self) -> None:
-        """SQLite would go on writing, without a word, into a file that was deleted."""
-        try:
-            same = os.stat(self._path).st_ino == self._inode
-        except OSError:
-            same = False
-        if not same:
-            raise StorageError(
-                f"The storage {self._path!r} was deleted or replaced while it was in use. Put it back, or start the "
-                "study again."
-            )
+            self._log.leave()
 
     def _look(self, ask: Callable[[sqlite3.Connection], T]) -> T:
         """Answer a question that only reads."""
@@ -253,7 +224,8 @@ class SQLite:
             if self._readonly:
                 return self._patiently(lambda: self._glance(ask))
             with self._lock:
-                return ask(self._connection())
+                db = self._connection()
+                return self._patiently(lambda: ask(db))
         except sqlite3.Error as error:
             raise explain(error, self._path) from error
 
@@ -267,11 +239,8 @@ class SQLite:
             check_readable(self._path)
             still = not os.path.exists(self._path + "-wal")
             before = os.stat(self._path)
-            uri = f"{Path(self._path).as_uri()}?mode=ro{'&immutable=1' if still else ''}"
-            with closing(
-                sqlite3.connect(uri, uri=True, timeout=_SLICE, isolation_level=None, check_same_thread=False)
-            ) as db:
-                if not self._is_ours(db):
+            with closing(connect(self._path, "ro&immutable=1" if still else "ro")) as db:
+                if not is_ours(db, self._path):
                     raise StorageError(f"The file {self._path!r} holds no study: it is empty. Check the path.")
                 answer = ask(db)
             after = os.stat(self._path)
@@ -296,7 +265,7 @@ class SQLite:
             found = db.execute("SELECT id FROM studies WHERE name = ?", (text_from_name(study),)).fetchone()
             if found is None:
                 return []
-            key = found[0]
+            key = self._ids[study] = found[0]
         return db.execute(_SELECT, (key, since)).fetchall()
 
     def _conflict(self, db: sqlite3.Connection, study: str, key: int, rows: Sequence[Row]) -> Conflict:
@@ -314,48 +283,11 @@ def _unpickled(path: str, readonly: bool, patience: float) -> SQLite:
     return SQLite(path, readonly=readonly, must_exist=True, patience=patience)
 
 
-def _write_ahead(db: sqlite3.Connection, path: str) -> None:
-    """Switch the write-ahead log on; it stays on in the file."""
-    (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
-    if mode != "wal":
-        raise StorageError(
-            f"SQLite cannot keep a write-ahead log for {path!r} (it uses {mode!r} there), as on some network and "
-            "virtual file systems. "
-            "Choose a path on a local disk."
-        )
-
-
-def _migrate(db: sqlite3.Connection) -> None:
-    """Bring an older file up to date, unless another process was faster."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        if _marks(db)[1] < VERSION:
-            migrate(db)
-        db.execute("COMMIT")
-    finally:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-
-
 def _workers(db: sqlite3.Connection) -> list[tuple[str, int, str, float]]:
     """The signs of life; none in a file of version 1, which is only looked at."""
-    if _marks(db)[1] < 2:
+    if version_of(db) < 2:
         return []
     return db.execute("SELECT worker, count, about, at FROM workers ORDER BY id").fetchall()
-
-
-def _renew_view(db: sqlite3.Connection) -> None:
-    """Bring the view of an older file up to date. It is for people only: where that cannot be done now, it can wait."""
-    try:
-        if has_old_view(db):
-            db.execute("BEGIN IMMEDIATE")
-            renew_view(db)
-            db.execute("COMMIT")
-    except sqlite3.Error:
-        pass
-    finally:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
 
 
 _open_files: weakref.WeakSet[SQLite] = weakref.WeakSet()
@@ -367,23 +299,10 @@ def _after_fork() -> None:
     for storage in _open_files:
         if storage._db is not None:
             _left_to_the_parent.append(storage._db)
+            storage._log.forget()
+            storage._turns.forget()
         storage._forget()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-def _marks(db: sqlite3.Connection) -> tuple[int, int, int]:
-    """Application id, schema version and number of tables, all of one moment: another process may be making them."""
-    alone = not db.in_transaction
-    if alone:
-        db.execute("BEGIN")
-    try:
-        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot begins here
-        (owner,) = db.execute("PRAGMA application_id").fetchone()
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        return owner, version, tables
-    finally:
-        if alone and db.in_transaction:
-            db.execute("ROLLBACK")
