@@ -60,7 +60,7 @@ def test_records_carry_their_fields_and_a_message_that_does_not_change(caplog):
     assert first.getMessage() == "study digits: trial 3 finished with 0.25 after 1.5 s"
 
 
-def test_a_traceback_counts_by_its_last_line(lines):
+def test_a_traceback_counts_by_its_last_line(logged):
     text = logged(
         None, "trial_failed", "s", 1, reason="Traceback (most recent call last):\n  File x\nValueError: bad lr\n"
     )
@@ -96,7 +96,7 @@ def test_a_hostile_name_makes_no_line_of_its_own(hostile, logged):
         assert not any(c in text for c in "\r\x1b\u2028\u202e")
 
 
-def test_json_lines_read_back(lines):
+def test_json_lines_read_back(logged):
     text = logged(JSONFormatter(), "trial_failed", "stüdy\n2", 7, value=math.nan, seconds=0.5, reason="NaN")
     read = json.loads(text)
 
@@ -106,7 +106,7 @@ def test_json_lines_read_back(lines):
     assert "error" not in read
 
 
-def test_endless_reasons_are_cut(lines):
+def test_endless_reasons_are_cut(logged):
     assert len(logged(None, "trial_failed", "s", 0, reason="x" * 10_000)) < 700
 
 
