@@ -17,7 +17,7 @@ import pytest
 
 from trimtab.errors import InputError, StudyError, WorkerError
 from trimtab.executors import Outcome, Processes
-from trimtab.executors._process import threads_per_worker
+from trimtab.executors._launch import threads_per_worker
 from trimtab.records import Trial
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and process groups are POSIX")
@@ -396,21 +396,22 @@ def test_an_error_of_the_channel_reaches_the_study_and_loses_no_outcome():
 
 
 PARENT = """
-import os, sys, time
+import os, signal, sys, time
 from trimtab.executors import Processes
 from trimtab.records import Trial
 
 def busy(trial):
-    print("pid", os.getpid(), flush=True)
-    if trial["busy"]:
-        while True:
-            pass
+    sys.stdout.write(f"pid {os.getpid()}\\n")  # at once: two threads of the study print
+    if trial["busy"] == "stopped":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    while trial["busy"]:
+        pass
     return 0.0
 
-executor = Processes(2)
+executor = Processes(2, **eval(os.environ["SETTINGS"]))
 executor.start(busy, object())  # a channel that nobody calls
-executor.submit(Trial(0, {"busy": True}))
-executor.submit(Trial(1, {"busy": False}))
+executor.submit(Trial(0, {"busy": os.environ["BUSY"]}))
+executor.submit(Trial(1, {"busy": ""}))
 while not executor.wait(1.0):
     pass
 if os.environ.get("FORK") and os.fork() == 0:  # a child of the study keeps the study's end of the pipes open
@@ -422,15 +423,23 @@ executor.wait(None)
 
 
 @posix
-@pytest.mark.parametrize("fork", ["", "1"])
-def test_workers_die_with_their_study(fork):
+@pytest.mark.parametrize(
+    ("fork", "busy", "settings"),
+    [("", "working", "{}"), ("1", "working", "{}"), ("", "stopped", "dict(time_limit=60, memory_limit=10**10)")],
+    ids=["killed", "forked", "stopped"],
+)
+def test_workers_die_with_their_study(fork, busy, settings):
+    """Also one that is stopped, and so cannot notice anything."""
     study = subprocess.Popen(
-        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, env={**os.environ, "FORK": fork}
+        [sys.executable, "-c", PARENT],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "FORK": fork, "BUSY": busy, "SETTINGS": settings},
     )
     assert study.stdout is not None
     said, pids = "", []
     while (len(pids) < 2 or "ready" not in said) and (line := study.stdout.readline()):
-        said += line  # two threads print: "ready" may stand in the same line as a pid
+        said += line  # "ready" may stand in the same line as a pid
         pids = [int(pid) for pid in re.findall(r"pid (\d+)\n", said)]
     alive = [is_alive(pid) for pid in pids]
 

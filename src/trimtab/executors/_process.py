@@ -6,88 +6,133 @@ import codecs
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import threading
 import time
 from multiprocessing import connection
-from pathlib import Path
 from typing import IO, Any
 
+from trimtab.executors._guard import alive, family, kill
+from trimtab.executors._launch import Guard, launch
 from trimtab.records import Trial
 
-__all__ = ["Process", "threads_per_worker"]
+__all__ = ["Process"]
 
-_PROGRAM = str(Path(__file__).with_name("_worker.py"))
 _TAIL = 4000  # characters of standard error that are kept for an error message
-_THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
 
 
 class Process:
     """trial: what it evaluates, None if idle.
 
-    begun: whether it said that the evaluation began. since: when the trial was handed over.
+    since: when the trial was handed over; begun: when its evaluation began, None until the worker said so. Monotonic.
+    slot: its number among the executor's workers. doom: why it was killed by the study, None if it was not.
+    where: the lines at which its evaluation stood when it was killed, where it could say so.
+    lock: held to kill it or to change what is killed for: `trial`, `doom`, its burial.
     """
 
-    def __init__(self, objective: bytes, threads: int) -> None:
+    def __init__(self, objective: bytes, threads: int, slot: int, devices: str | None, guard: Guard) -> None:
         self.trial: Trial | None = None
-        self.begun = False
+        self.begun: float | None = None
         self.since = 0.0
+        self.slot = slot
+        self.doom: str | None = None
+        self.where = ""
+        self.lock = threading.RLock()
         self.pipe, far_end = connection.Pipe()
         try:
-            self._process: subprocess.Popen[Any] = subprocess.Popen(
-                [sys.executable, *subprocess._args_from_interpreter_flags(), _PROGRAM, str(far_end.fileno())],  # type: ignore[attr-defined]
-                env=_environment(threads),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                **_inheriting(far_end.fileno()),
-            )
+            self._process = launch(far_end.fileno(), threads, devices)
         finally:
             far_end.close()
         self.pid = self._process.pid
+        self._guard = guard
+        self._guard.watch(self.pid)
+        self._family: dict[int, bytes] = {}
+        self._sending = threading.Lock()
         self._errors = _Copier(self._process.stderr, "stderr")
         self._prints = _Copier(self._process.stdout, "stdout")
-        setup = {"path": sys.path, "argv": sys.argv, "folder": _folder(), "objective": objective}
-        self._send(setup)
+        self._setup: dict[str, Any] | None = {
+            "path": sys.path,
+            "argv": sys.argv,
+            "folder": _folder(),
+            "objective": objective,
+        }
 
     def hand_over(self, trial: Trial, packed: bytes) -> None:
         """Give it a trial; `packed`: its parameters."""
-        self.trial, self.begun, self.since = trial, False, time.perf_counter()
+        with self.lock:
+            self.trial, self.begun, self.since = trial, None, time.monotonic()
+        setup, self._setup = self._setup, None
+        if setup is not None:
+            self._send(setup)
         self._send((trial.number, trial.seed, trial.numeric, packed))
 
     def answer(self, stop: bool) -> None:
         """To `should_stop`."""
         self._send(stop)
 
+    def ask_where(self) -> None:
+        """Where its evaluation stands; the answer is a message, if it comes. Does not wait for anybody."""
+        if self._sending.acquire(blocking=False):
+            try:
+                self._say("where")
+            finally:
+                self._sending.release()
+
     def receive(self) -> tuple[Any, ...]:
         """The next message. EOFError or OSError if the process is gone."""
         message: tuple[Any, ...] = pickle.loads(self.pipe.recv_bytes())
         return message
 
+    def ended(self) -> None:
+        """Its trial ended: it is idle."""
+        with self.lock:
+            self.trial = None
+
     @property
     def is_alive(self) -> bool:
+        """Does not bury it: until then nothing else gets its number."""
+        if self._process.returncode is None and hasattr(os, "waitid"):
+            try:
+                return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+            except ChildProcessError:  # somebody buried all children of this process
+                return False
         return self._process.poll() is None
 
     def terminate(self) -> None:
         """Ask it to end: by a signal if it is busy, else by a closed pipe, so that it leaves in good order."""
-        if self.trial is not None:
-            self._signal(force=False)
-        else:
-            self.pipe.close()
+        with self.lock:
+            if self._process.returncode is not None:
+                return
+            if self.trial is None:
+                self.pipe.close()
+            elif sys.platform == "win32":
+                self._process.kill()
+            else:
+                self._family |= family(self.pid)  # while it lives: an orphan no longer tells where it comes from
+                try:
+                    os.killpg(self.pid, signal.SIGTERM)
+                except (ProcessLookupError, PermissionError):
+                    return
+
+    def kill(self) -> None:
+        """At once, with what it started."""
+        with self.lock:
+            if self._process.returncode is not None:
+                return
+            if sys.platform == "win32":
+                self._process.kill()
+            else:
+                kill(self.pid, self._family | family(self.pid))
 
     def reap(self, patience: float) -> None:
-        """Wait until it ended; after `patience` seconds, make it."""
-        try:
-            self._process.wait(patience)
-        except subprocess.TimeoutExpired:
-            self._signal(force=True)
+        """Wait until it and what it started ended; after `patience` seconds, make them."""
+        deadline, pause = time.monotonic() + patience, 0.001
+        while (self.is_alive or alive(self._family | family(self.pid))) and time.monotonic() < deadline:
+            time.sleep(pause)
+            pause = min(2.0 * pause, 0.05)
+        with self.lock:
+            self.kill()
+            self._guard.forget(self.pid)
             self._process.wait()
         self.pipe.close()
         self._errors.finish()
@@ -107,33 +152,30 @@ class Process:
             how = f"signal {-code}, {name}"
             if -code == 9:
                 how += ": killed, by someone or by the system when memory ran out"
-        last = self._errors.tail.strip()
+        last = self.last_words
         return f"{how}" + (f". The end of its standard error:\n{last}" if last else ".")
 
+    @property
+    def last_words(self) -> str:
+        """The end of its standard error."""
+        return self._errors.tail.strip()
+
     def _send(self, message: Any) -> None:
+        with self._sending:
+            self._say(message)
+
+    def _say(self, message: Any) -> None:
         """A dead process is noticed when its end of the pipe is read."""
         try:
             self.pipe.send_bytes(pickle.dumps(message))
         except OSError:
             return
 
-    def _signal(self, *, force: bool) -> None:
-        """To the process and to those that the objective started."""
-        if self._process.poll() is not None:
-            return
-        if sys.platform == "win32":
-            self._process.kill()
-            return
-        try:
-            os.killpg(self.pid, signal.SIGKILL if force else signal.SIGTERM)
-        except (ProcessLookupError, PermissionError):
-            self._process.kill()
-
 
 class _Copier:
     """Copies what a worker prints to this process's stream, where notebooks, progress bars and tests see it."""
 
-    def __init__(self, source: IO[Any] | None, name: str) -> None:
+    def __init__(self, source: IO[bytes] | None, name: str) -> None:
         assert source is not None
         self.tail = ""
         self._source = source
@@ -159,33 +201,9 @@ class _Copier:
                     continue
 
 
-def threads_per_worker(workers: int) -> int:
-    """How many threads each worker's linear algebra may use, so that all together use every core once."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // workers)
-
-
 def _folder() -> str:
     """The working directory; "" if it was deleted."""
     try:
         return os.getcwd()
     except OSError:
         return ""
-
-
-def _environment(threads: int) -> dict[str, str]:
-    """This process's, with a limit of threads unless the user set one."""
-    environment = dict(os.environ)
-    if "OMP_NUM_THREADS" not in environment:  # it is the one that the others fall back to
-        for name in _THREADS:
-            environment.setdefault(name, str(threads))
-    return environment
-
-
-def _inheriting(handle: int) -> dict[str, Any]:
-    """Hand one handle to the new process, in a session of its own: the terminal's Ctrl-C goes to the study only."""
-    if sys.platform == "win32":
-        os.set_handle_inheritable(handle, True)
-        startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [handle]})
-        return {"startupinfo": startup, "creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"pass_fds": (handle,), "start_new_session": True}

@@ -21,11 +21,11 @@ class Outcome:
     value: what the objective returned, as a float, or floats by name; NaN and infinities are passed on. None where it
         raised or was lost.
     seconds: time of the evaluation, also of a lost one.
-    error: the traceback, or why the trial was lost.
-    exception: what the objective raised; None where the trial was lost. From a worker process: a copy, or a
+    error: the traceback, or why the trial was lost or killed.
+    exception: what the objective raised; None where the trial was lost or killed for a limit. From a worker process: a copy, or a
         `WorkerError` that bears its name and text where it cannot be copied.
     mro: dotted names of the exception's class and its bases, from the class itself to "builtins.object".
-    lost: the evaluation did not end by itself: its worker died.
+    lost: the evaluation did not end by itself: its worker died. One that was killed for a limit is none of these.
     gradient: what the trial reported by `report_gradient`, finite and by name.
     """
 

@@ -3,8 +3,8 @@
 Run as a file (see `_process`), not as a module: `trimtab` can be imported only once the study's sys.path has arrived.
 
     from the study   a dict (path, argv, folder, objective) first; (number, seed, numeric, params) for each trial;
-                     True or False for each "ask"
-    to the study     ("begun",)  ("report", step, value)  ("ask",)  ("broken", why)
+                     True or False for each "ask"; "where" before it is killed
+    to the study     ("begun", monotonic time)  ("report", step, value)  ("ask",)  ("where", lines)  ("broken", why)
                      ("ended", value, seconds, error, exception, mro, gradient)
 
 A thread reads the pipe, so that a worker whose study died ends too, also in the middle of an evaluation.
@@ -19,6 +19,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 import traceback
 from multiprocessing import connection
 from typing import Any, NoReturn
@@ -67,6 +68,8 @@ class Pipe:
                 message = self.receive()
                 if isinstance(message, bool):
                     self._answers.put(message)
+                elif message == "where":
+                    self.send("where", where())
                 else:
                     self.busy = True
                     self.trials.put(message)
@@ -101,6 +104,7 @@ def main() -> None:
 def serve(pipe: Pipe, objective: Any) -> None:
     """Evaluate one trial after the other."""
     from trimtab.executors._evaluate import evaluate
+    from trimtab.executors._parcels import told
     from trimtab.records import Trial
 
     while (task := pipe.trials.get()) is not None:
@@ -109,28 +113,21 @@ def serve(pipe: Pipe, objective: Any) -> None:
             trial = Trial(number, pickle.loads(packed), seed=seed, numeric=numeric, channel=pipe)
         except BaseException:
             return pipe.send("broken", traceback.format_exc())
-        pipe.send("begun")
+        pipe.send("begun", time.monotonic())  # the same clock in all processes of a machine
         outcome = evaluate(objective, trial, interruptible=False)
         sys.stdout.flush()
         sys.stderr.flush()
         pipe.busy = False
-        raised = outcome.error, pack(outcome.exception), outcome.mro
-        pipe.send("ended", outcome.value, outcome.seconds, *raised, outcome.gradient)
+        pipe.send("ended", *told(outcome))
     return None
 
 
-def pack(error: BaseException | None) -> bytes | None:
-    """The exception in bytes, or None where it cannot be copied."""
-    import cloudpickle
-
-    try:
-        packed: bytes = cloudpickle.dumps(error)
-        pickle.loads(
-            packed
-        )  # some can be packed and not unpacked: an __init__ with other arguments than it hands to its base
-    except Exception:
-        return None
-    return packed
+def where() -> str:
+    """The lines at which the evaluation stands, without our own frames."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    lines = traceback.StackSummary.extract(traceback.walk_stack(frame)) if frame is not None else []
+    inner = [line for line in reversed(lines) if os.path.dirname(line.filename) != os.path.dirname(__file__)]
+    return "".join(traceback.format_list(inner))
 
 
 def _die() -> NoReturn:
