@@ -2,13 +2,14 @@
 
 Notation
     number   rank of a trial in its study, from 0
-    most     trials that the whole study shall evaluate, over all processes; None: no such limit
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,47 +17,66 @@ import numpy as np
 from trimtab.errors import Conflict, InputError, SpaceError, StorageError, StudyError
 from trimtab.records import FINISHED, STATES, Created, Event, Finished, Fold, Started, Trial
 from trimtab.study._journal import TRIES, Journal
-from trimtab.study._owner import is_here
 from trimtab.study._proposals import Proposals
 from trimtab.study._recovery import recover
 from trimtab.study._told import Told
 from trimtab.study._understanding import Turns
 
-__all__ = ["create", "ending", "finish", "known", "start_next"]
+__all__ = ["NotYet", "Wanted", "create", "ending", "finish", "known", "start_next"]
 
 
-def start_next(
-    journal: Journal,
-    proposals: Proposals,
-    owner: dict[str, Any],
-    most: int | None = None,
-    repeats: int = 1,
-    turns: Turns | None = None,
-) -> int | None:
-    """Start the trial that waits longest, else a new one. None if `most` are evaluated or being evaluated already.
+@dataclass(frozen=True)
+class Wanted:
+    """How the next trial is chosen.
 
-    repeats: evaluations that a promising configuration may get. turns: of the trials that sharpen the
-    sensitivities, if there are any. Raises SearchEnded when the sampler has nothing left.
+    most: trials that the whole study shall evaluate, over all processes; None: no such limit. repeats: evaluations that a
+    promising configuration may get. turns: of the trials that sharpen the sensitivities, if there are any. retries: as in
+    `recover`.
     """
-    for _ in range(TRIES):
-        journal.sync()
-        recover(journal)
-        fold, now = journal.fold, time.time()
-        if most is not None and fold.n_evaluated + _under_way(fold) >= most:
-            return None
-        events: list[Event] = []
-        if fold.waiting:
-            number = next(iter(fold.waiting))
-        else:
-            number = fold.n
-            stored, origin = proposals.next(fold, repeats, turns)
-            events = [Created(number, stored, origin, now)]
-        events.append(Started(number, fold.attempts.get(number, 0), owner, now))
-        try:
-            journal.append(events)
-        except Conflict:
-            continue
-        return number
+
+    most: int | None = None
+    repeats: int = 1
+    turns: Turns | None = None
+    retries: int = 0
+
+
+class NotYet(Exception):
+    """No trial can begin now; others that run have to end first. `why`: in words."""
+
+
+def start_next(journal: Journal, proposals: Proposals, owner: dict[str, Any], wanted: Wanted) -> int | None:
+    """Start the trial that waits longest, else a new one. None if the study has all its trials.
+
+    Raises SearchEnded when the sampler has nothing left, NotYet where trials that run have to end first.
+    """
+    vain = 0
+    while vain < TRIES:
+        with journal.storage.turn(journal.name) if vain else nullcontext():
+            journal.sync()
+            recover(journal, wanted.retries)
+            fold, now = journal.fold, time.time()
+            if wanted.most is not None and fold.n_evaluated + _under_way(journal) >= wanted.most:
+                if fold.n_evaluated < wanted.most:
+                    raise NotYet("others evaluate the last trials")
+                return None
+            events: list[Event] = []
+            if fold.waiting:
+                number = next(iter(fold.waiting))
+            else:
+                number = fold.n
+                known = fold if journal.in_order is None else journal.in_order.before(number)
+                if known is None:
+                    raise NotYet("the generation before has not ended")
+                stored, origin = proposals.next(known, wanted.repeats, wanted.turns)
+                events = [Created(number, stored, origin, now)]
+            events.append(Started(number, fold.attempts.get(number, 0), owner, now))
+            try:
+                journal.append(events)
+            except Conflict:
+                vain += 1
+                continue
+        if number in journal.fold.running:  # else its old owner has told it meanwhile
+            return number
     raise _starved(journal)
 
 
@@ -116,9 +136,9 @@ def known(journal: Journal, trial: Trial | int) -> int:
     return number
 
 
-def _under_way(fold: Fold) -> int:
-    """Trials that processes of this machine evaluate now. One from elsewhere may be dead: it does not count."""
-    return sum(is_here(started.owner) for started in fold.running.values())
+def _under_way(journal: Journal) -> int:
+    """Trials that somebody evaluates now. One whose owner's death nobody would notice does not count."""
+    return sum(journal.lease.can_be_judged(started.owner) for started in journal.fold.running.values())
 
 
 def _is_ours(fold: Fold, trial: Trial) -> bool:

@@ -12,6 +12,7 @@ from trimtab.study._study import Study
 
 if TYPE_CHECKING:
     from trimtab.executors import Executor
+    from trimtab.pruners import Pruner
     from trimtab.samplers import Sampler
     from trimtab.storage import Storage
 
@@ -29,6 +30,7 @@ def minimize(
     storage: str | os.PathLike[str] | Storage | None = None,
     name: str = "study",
     seed: int | None = None,
+    pruner: str | Pruner | None = None,
     timeout: float | None = None,
     workers: int = 1,
     executor: Executor | None = None,
@@ -39,6 +41,7 @@ def minimize(
     retries: int = 0,
     repeats: int = 1,
     understand: float = 0.0,
+    deterministic: bool = False,
     start: Sequence[Mapping[str, Any]] = (),
     warm_start: object = (),
     progress: bool = True,
@@ -48,7 +51,8 @@ def minimize(
 
     n_trials: trials that the study shall have evaluated in the end. A stored study goes on: run again after an
         interruption, the call completes what is missing; run again after the end, it evaluates nothing. Processes that
-        share a storage share the number. (Study.optimize counts further trials instead.)
+        share a storage share the number, and each returns when the study has all of them: it waits for the last trials of the
+        others, and takes over those whose process died. (Study.optimize counts further trials instead.)
     warm_start: an earlier study, its trial table or the path of its storage, or a list of them: a new study evaluates
         the three best configurations of each first, see Study.warm_start.
     The other arguments are those of Study and Study.optimize; objectives that name no direction are minimised.
@@ -67,6 +71,7 @@ def maximize(
     storage: str | os.PathLike[str] | Storage | None = None,
     name: str = "study",
     seed: int | None = None,
+    pruner: str | Pruner | None = None,
     timeout: float | None = None,
     workers: int = 1,
     executor: Executor | None = None,
@@ -77,6 +82,7 @@ def maximize(
     retries: int = 0,
     repeats: int = 1,
     understand: float = 0.0,
+    deterministic: bool = False,
     start: Sequence[Mapping[str, Any]] = (),
     warm_start: object = (),
     progress: bool = True,
@@ -98,6 +104,7 @@ def _run(
     storage: str | os.PathLike[str] | Storage | None,
     name: str,
     seed: int | None,
+    pruner: str | Pruner | None,
     workers: int,
     executor: Executor | None,
     catch: type[BaseException] | tuple[type[BaseException], ...],
@@ -120,6 +127,7 @@ def _run(
         storage=storage,
         name=name,
         seed=seed,
+        pruner=pruner,
     )
     study._begin_with(start, warm_start)
     if n_trials is not None:

@@ -1,4 +1,4 @@
-"""A study's view of its storage: what was read so far, folded; and the appends, which other processes may win.
+"""A study's view of its storage: what was read so far, folded; the appends, which other processes may win; the lease.
 
 The only place where events are written. Every change is one transaction; `Conflict` means that another process was
 first.
@@ -17,6 +17,8 @@ from trimtab.samplers import Sampler
 from trimtab.samplers._goals import check_goals
 from trimtab.space import Space
 from trimtab.storage import Storage
+from trimtab.study._in_order import InOrder
+from trimtab.study._lease import Lease
 from trimtab.study._stored import Wish, check_resume
 
 __all__ = ["TRIES", "Journal"]
@@ -31,6 +33,8 @@ class Journal:
         self.storage = storage
         self.name = name
         self.fold = fold
+        self.lease = Lease(storage, name)
+        self.in_order: InOrder | None = None  # kept where proposals may not depend on timing (deterministic=True)
         self._position = position
         self._torn = False
 
@@ -58,6 +62,8 @@ class Journal:
                 "sampler": repr(sampler),
                 "trimtab": __version__,
             }
+            if opened and "plan" in opened[-1].settings:
+                settings["plan"] = opened[-1].settings["plan"]
             if not opened or _differ(opened[-1].settings, settings):
                 try:
                     storage.append(name, [Opened(len(opened), settings, time.time())])
@@ -85,13 +91,37 @@ class Journal:
         """Read what was appended since the last time. After a Ctrl-C in the middle of it: everything, afresh."""
         if self._torn:
             fold = self.fold
-            self.fold, self._position, self._torn = Fold(fold.space, fold.direction, fold.goals), 0, False
+            self.fold, self._position = Fold(fold.space, fold.direction, fold.goals), 0
+            if self.in_order is not None:
+                self.in_order = InOrder(fold.space, fold.goals)
+            self._torn = False
         events, position = self.storage.read(self.name, self._position)
         if events:
             self._torn = True
             self.fold.apply(events)
+            if self.in_order is not None:
+                self.in_order.apply(events)
             self._position = position
             self._torn = False
+
+    def order(self, deterministic: bool) -> bool:
+        """Keep the study as it stood generation by generation beside the fold, or stop doing so. Whether that is a change."""
+        if deterministic == (self.in_order is not None):
+            return False
+        self.in_order = InOrder(self.fold.space, self.fold.goals) if deterministic else None
+        self._torn = True  # it has to see everything
+        self.sync()
+        return True
+
+    def plan(self, plan: dict[str, Any]) -> None:
+        """Write down what the study is to become, for workers that join it (plain JSON)."""
+        for _ in range(TRIES):
+            if self.settings.get("plan") == plan:
+                return
+            try:
+                self.append([Opened(len(self.fold.opened), {**self.settings, "plan": plan}, time.time())])
+            except Conflict:
+                self.sync()
 
     def append(self, events: Sequence[Event]) -> None:
         """Append and read back, so that this process sees what every other one sees."""

@@ -13,17 +13,16 @@ import math
 import secrets
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from trimtab.errors import InputError, ObjectiveError, SearchEnded
+from trimtab.errors import InputError, ObjectiveError, SearchEnded, StudyError, TrialPruned
 from trimtab.executors import Executor, Outcome, Processes, executor_of
 from trimtab.records import Trial
 from trimtab.samplers import Grid
-from trimtab.study._channel import StudyChannel
+from trimtab.study._changes import NotYet, Wanted
 from trimtab.study._progress import Progress
 from trimtab.study._stopping import EXHAUSTED, Budget, Rules
 from trimtab.study._told import needed
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
     from trimtab.study._study import Study
 
 __all__ = ["Budget", "run"]
+
+LOOK = 0.2  # seconds between two looks at the trials of other processes, where only those are left
+_PRUNED = f"{TrialPruned.__module__}.{TrialPruned.__qualname__}"
 
 Catch = type[BaseException] | tuple[type[BaseException], ...]
 Callback = Callable[["Study", Trial], object]
@@ -65,6 +67,7 @@ def run(
     if not isinstance(callbacks, Iterable) or not all(map(callable, callbacks)):
         raise InputError(f"callbacks must be a list of functions of (study, trial), got {callbacks!r}.")
     study.stopped = None
+    study._order(budget.deterministic)
     loop = _Loop(study, budget, catch, tuple(callbacks))
     with ExitStack() as end:
         pool = end.enter_context(executor_of(workers, executor))
@@ -90,7 +93,7 @@ class _Loop:
 
     name: stored with the trials that it begins. in_flight: what the executor has. unheard: outcomes that came and were
         not told yet. ended: trials that this run ended. why: as `Study.stopped`.
-    exhausted: there is no trial left to begin.
+    exhausted: there is no trial left to begin. held: none can begin for now, others have to end first.
     """
 
     bar: Progress
@@ -102,29 +105,37 @@ class _Loop:
         self.callbacks = callbacks
         self.name = secrets.token_hex(8)
         self.deadline = math.inf if budget.timeout is None else time.monotonic() + budget.timeout
-        self.channel = StudyChannel(study._journal, study._lock, self.deadline)
+        self.channel = study._new_channel(self.deadline)
         self.in_flight: dict[int, Trial] = {}
         self.unheard: list[Outcome] = []
         self.ended = 0
-        self.retried: Counter[int] = Counter()
         self.rules = Rules(study, budget)
-        self.turns = Turns.of(budget.understanding, study._journal.fold, budget.n_trials)
+        turns = Turns.of(budget.understanding, study._journal.fold, budget.n_trials)
+        self.wanted = Wanted(budget.total, budget.repeats, turns, budget.retries)
         self.why: str | None = None
         self.exhausted = False
+        self.held = False
 
     def go(self, pool: Executor) -> None:
         """Until the budget is spent and what runs has ended."""
         while True:
+            self.held = False
             while len(self.in_flight) < pool.capacity and self._wants_more():
                 trial = self._next()
                 if trial is None:
                     break
                 self.in_flight[trial.number] = trial
                 pool.submit(trial)
-            if not self.in_flight:
+            if not self.in_flight and not self.held:
                 return
             left = self.deadline - time.monotonic()
-            self.unheard = pool.wait(None if math.isinf(left) or left <= 0 else left)
+            pause = math.inf if math.isinf(left) or left <= 0 else left
+            if self.held:
+                pause = min(pause, LOOK)
+            if self.in_flight:
+                self.unheard = pool.wait(None if math.isinf(pause) else pause)
+            else:  # the trials of other processes
+                time.sleep(pause)
             while self.unheard:
                 self._take(self.unheard[0])
 
@@ -134,13 +145,15 @@ class _Loop:
         self.study.recover()  # Ctrl-C may have come between an append and its reading
         while self.in_flight:
             for outcome in self.unheard:
-                if not outcome.lost and outcome.number in self.study._journal.fold.running:
+                if not outcome.lost:
                     self._tell(outcome)
                 self.in_flight.pop(outcome.number, None)
             # Another executor may evaluate inside wait, as Serial does: it would run what was interrupted again.
             self.unheard = pool.wait(0) if isinstance(pool, Processes) else []
             if not self.unheard:
-                return
+                break
+        for number in self.in_flight:
+            self.channel.ended(number)
 
     def _wants_more(self) -> bool:
         if not self.exhausted:
@@ -158,27 +171,30 @@ class _Loop:
 
     def _next(self) -> Trial | None:
         """The next trial; None if there is none, at least for now."""
+        trial = None
         try:
-            budget = self.budget
-            trial = self.study._start_next(self.channel, self.name, budget.total, budget.repeats, self.turns)
+            trial = self.study._start_next(self.channel, self.name, self.wanted)
             self.why = self.budget.spent if trial is None else None
         except SearchEnded:
-            trial, self.why = None, EXHAUSTED
-        self.exhausted = trial is None
+            self.why = EXHAUSTED
+        except NotYet:
+            self.held = True
+        self.exhausted = trial is None and not self.held
         return trial
 
     def _take(self, outcome: Outcome) -> None:
         """What became of a trial, to the study, the bar, the callbacks."""
         number = outcome.number
         trial = self.in_flight[number]
-        if outcome.lost and self.retried[number] < self.budget.retries:
-            self.retried[number] += 1
-            self.study.release(number)
+        if outcome.lost and self.study._lose(number, self.budget.retries):
+            self.channel.ended(number)
             self.exhausted = False
             self._heard(number)
             return
-        outcome = self._tell(outcome)
+        outcome, is_ours = self._tell(outcome)
         self._heard(number)
+        if not is_ours:
+            return
         self.ended += 1
         record = self.study._journal.fold.trial(number, trial.params)
         self.bar.ended(record, self.rules.waited())
@@ -187,19 +203,32 @@ class _Loop:
         if outcome.exception is not None and self._must_raise(outcome):
             raise outcome.exception
 
-    def _tell(self, outcome: Outcome) -> Outcome:
-        """Tell the study. Returns the outcome: with an ObjectiveError where it lacks a number that the goals need."""
+    def _tell(self, outcome: Outcome) -> tuple[Outcome, bool]:
+        """Tell the study. Returns the outcome, with an ObjectiveError where it lacks a number that the goals need; and
+        whether it counted: another process may have had the trial after us, and told it first."""
+        number = outcome.number
+        self.channel.ended(number)
         if outcome.error is None and outcome.value is not None:
             try:
                 needed(outcome.value, "", self.study.goals)
             except ObjectiveError as error:
                 text = "".join(traceback.format_exception_only(error))
                 outcome = replace(outcome, value=None, error=text, exception=error)
-        if outcome.error is not None or outcome.value is None:
-            self.study.tell(outcome.number, state="failed", error=outcome.error, seconds=outcome.seconds)
-        else:
-            self.study.tell(outcome.number, outcome.value, seconds=outcome.seconds, gradient=outcome.gradient)
-        return outcome
+        try:
+            if _PRUNED in outcome.mro:
+                outcome = replace(outcome, value=None, error=None, exception=None)
+                self.study.tell(number, self.study._last_report(number), state="pruned", seconds=outcome.seconds)
+            elif outcome.error is not None or outcome.value is None:
+                self.study.tell(number, state="failed", error=outcome.error, seconds=outcome.seconds)
+            else:
+                state = "pruned" if number in self.channel.pruned else "finished"
+                slopes = outcome.gradient if state == "finished" else {}
+                self.study.tell(number, outcome.value, state=state, seconds=outcome.seconds, gradient=slopes)
+        except StudyError:
+            if not self.study._has_ended(number):
+                raise
+            return outcome, False
+        return outcome, True
 
     def _heard(self, number: int) -> None:
         del self.in_flight[number], self.unheard[0]

@@ -13,13 +13,14 @@ __all__ = ["is_gone", "is_here", "this_process"]
 
 
 def this_process() -> dict[str, Any]:
-    """host, pid and born (start of the process in clock ticks since boot; None where the system does not tell)."""
+    """host, pid, born (start of the process in clock ticks since boot) and ns (where its number counts: each container has
+    a namespace of its own); born and ns are None where the system does not tell."""
     return dict(_process(os.getpid()))
 
 
 def is_here(owner: dict[str, Any]) -> bool:
-    """Whether that process lives, or lived, on this machine."""
-    return bool(owner.get("host") == _host())
+    """Whether that process lives, or lived, where this one can see it."""
+    return bool(owner.get("host") == _host() and owner.get("ns", _namespace()) == _namespace())
 
 
 def is_gone(owner: dict[str, Any]) -> bool:
@@ -34,7 +35,7 @@ def is_gone(owner: dict[str, Any]) -> bool:
 
 @lru_cache(maxsize=1)
 def _process(pid: int) -> dict[str, Any]:
-    return {"host": _host(), "pid": pid, "born": _born(pid)}
+    return {"host": _host(), "pid": pid, "born": _born(pid), "ns": _namespace()}
 
 
 @lru_cache(maxsize=1)
@@ -44,6 +45,14 @@ def _host() -> str:
     except OSError:
         boot = ""
     return f"{socket.gethostname()}:{boot}" if boot else socket.gethostname()
+
+
+@lru_cache(maxsize=1)
+def _namespace() -> str | None:
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return None
 
 
 def _exists(pid: int) -> bool:

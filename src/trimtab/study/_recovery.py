@@ -7,21 +7,26 @@ import time
 from trimtab.errors import Conflict
 from trimtab.records import Finished, Released
 from trimtab.study._journal import Journal
-from trimtab.study._owner import is_gone
 
 __all__ = ["MOST_LOSSES", "recover"]
 
-MOST_LOSSES = 3  # a trial that took its whole process down this often is failed, not tried again
+MOST_LOSSES = (
+    3  # a trial that took its whole process down this often is failed, not tried again (unless retries= says more)
+)
 
 
-def recover(journal: Journal) -> None:
-    """Have trials wait again whose process is gone. Another process may do the same at once: the first one wins."""
+def recover(journal: Journal, retries: int = 0) -> None:
+    """Have trials wait again whose process is gone. Another process may do the same at once: the first one wins.
+
+    retries: how often a trial is tried again, if that is more often than MOST_LOSSES allows.
+    """
+    most = max(MOST_LOSSES, retries + 1)
     for number, started in list(journal.fold.running.items()):
-        if not is_gone(started.owner):
+        if not journal.lease.is_lost(started.owner):
             continue
         event: Finished | Released = Released(number, started.attempt, time.time(), lost=True)
-        if journal.fold.losses.get(number, 0) + 1 >= MOST_LOSSES:
-            text = f"The process that evaluated this trial died {MOST_LOSSES} times."
+        if journal.fold.losses.get(number, 0) + 1 >= most:
+            text = f"The process that evaluated this trial died {most} times."
             event = Finished(number, "failed", None, None, text, time.time())
         try:
             journal.append([event])

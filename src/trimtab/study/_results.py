@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trimtab.records import FINISHED, Goals, Trial, TrialTable
+from trimtab.records import FINISHED, Curve, Event, Goals, Trial, TrialTable
 from trimtab.space import Space
 from trimtab.storage import Storage
 from trimtab.study._front import best_number, hypervolume_of
@@ -54,6 +54,20 @@ class Results:
             self._journal.sync()
             fold = self._journal.fold
             return [fold.trial(i, params) for i, params in enumerate(self.space.load(fold.stored))]
+
+    @property
+    def curves(self) -> list[Curve]:
+        """What trials reported while they ran, in order of number; values minimised (times goals.signs[0]: as reported)."""
+        with self._lock:
+            self._journal.sync()
+            return self._journal.fold.curves
+
+    def events(self, since: int = 0) -> tuple[list[Event], int]:
+        """What happened after a position of the study's log, oldest first, and the position to ask from next time.
+
+        Everything that is known of the study follows from these: records.Opened, Created, Started, Reported, Released, Finished.
+        """
+        return self.storage.read(self.name, since)
 
     @property
     def best(self) -> Trial:

@@ -28,7 +28,7 @@ import numpy as np
 
 from trimtab.errors import InputError
 from trimtab.numerics import FloatArray
-from trimtab.records import FINISHED, TrialTable
+from trimtab.records import FINISHED, Fold, TrialTable
 
 if TYPE_CHECKING:
     from trimtab.study._study import Study
@@ -59,6 +59,7 @@ class Budget:
     repeats: int = 1
     understand: float = 0.0
     only_understand: bool = False
+    deterministic: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("n_trials", 0), ("patience", 1), ("retries", 0), ("repeats", 1)):
@@ -82,6 +83,8 @@ class Budget:
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or math.isnan(value):
                 raise InputError(f"{name} must be a number, got {value!r}.")
+        if not isinstance(self.deterministic, bool):
+            raise InputError(f"deterministic must be True or False, got {self.deterministic!r}.")
         if self.timeout is not None and self.timeout <= 0:
             raise InputError(f"timeout must be more than 0 seconds, got {self.timeout!r}.")
         if self.max_regret is not None and not 0 < self.max_regret < math.inf:
@@ -140,41 +143,44 @@ class Rules:
     def met(self) -> str | None:
         """Why to stop, in words; None to go on."""
         budget = self.budget
-        if budget.only_understand and (settled := self._settled()):
-            return f"understand: {settled}"
-        if budget.patience is None and budget.target is None and budget.max_regret is None:
+        ends = (budget.patience, budget.target, budget.max_regret)
+        if not budget.only_understand and all(end is None for end in ends):
             return None
-        self._look()
+        self.study.recover()  # reads what other processes wrote
+        fold = self._fold()
+        if fold is None:
+            return None
+        if budget.only_understand and (settled := self.study._proposals.understanding.settled(fold)):
+            return f"understand: {settled}"
+        self._look(fold)
         if budget.target is not None and np.any(self.front <= self._sign * budget.target):
             return f"target: {budget.target:g} was reached"
         if budget.patience is not None and self.stale >= budget.patience:
             many = "finished trial was" if budget.patience == 1 else f"{budget.patience} finished trials were"
-            fold = self.study._journal.fold
             left_out = [("repeats", fold.repeated), ("trials for the sensitivities", fold.understood)]
             names = " and ".join(name for name, numbers in left_out if numbers)
             aside = f" ({names} aside)" if names else ""
             return f"patience: the last {many} no better{aside}"
-        if budget.max_regret is not None and self._little_is_left(budget.max_regret):
+        if budget.max_regret is not None and self._little_is_left(fold, budget.max_regret):
             sure = f"{100 * CONFIDENCE:g} %"
             return f"max_regret: the best possible further gain is below {budget.max_regret:g} with {sure}"
         return None
 
     def waited(self) -> str:
         """How much of the patience is used up, in words; "" where none is set."""
-        if self.budget.patience is None:
+        fold = None if self.budget.patience is None else self._fold()
+        if fold is None:
             return ""
-        self._look()
+        self._look(fold)
         return f"{self.stale} of {self.budget.patience} without gain"
 
-    def _settled(self) -> str:
-        """What the trials that ended settle of the sensitivities, in words; "" for nothing."""
-        self.study.recover()
-        return self.study._proposals.understanding.settled(self.study._journal.fold)
+    def _fold(self) -> Fold | None:
+        """What the rules may look at; None where results that they need are not there yet (deterministic=True)."""
+        journal = self.study._journal
+        return journal.fold if journal.in_order is None else journal.in_order.before(journal.fold.n)
 
-    def _look(self) -> None:
+    def _look(self, fold: Fold) -> None:
         """Take in what has ended since the last look, in the order of ending."""
-        self.study.recover()  # reads what other processes wrote
-        fold = self.study._journal.fold
         numbers = fold.ended[self._seen :]
         table = fold.table.where(np.array(numbers, dtype=np.int64))
         objectives = table.outcomes[:, : table.goals.m]
@@ -188,11 +194,10 @@ class Rules:
                 self.front = np.concatenate([self.front[~beaten], objectives[i : i + 1]])
         self._seen = len(fold.ended)
 
-    def _little_is_left(self, most: float) -> bool:
+    def _little_is_left(self, fold: Fold, most: float) -> bool:
         """Whether the bound on the further gain is at most that, after all trials that ended and after those STEADY ago."""
         if self._asked != self._seen:
-            table = self.study._journal.fold.table
-            table = table.where(np.array(self.study._journal.fold.ended, dtype=np.int64))
+            table = fold.table.where(np.array(fold.ended, dtype=np.int64))
             self._little = all(self._gain(table, table.n - ago) <= most for ago in (0, STEADY))
             self._asked = self._seen
         return self._little

@@ -8,6 +8,7 @@ What reads only is in `_results`.
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import threading
@@ -17,29 +18,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trimtab.errors import InputError
+from trimtab.errors import Conflict, InputError
+from trimtab.pruners import Pruner
+from trimtab.pruners import resolve as resolve_pruner
 from trimtab.records import Goals, Opened, Released, Trial, TrialTable, objective_gradient
 from trimtab.samplers import Sampler, resolve
 from trimtab.samplers._goals import check_goals
 from trimtab.space import Space
 from trimtab.storage import Storage, open_storage
-from trimtab.study._changes import create, ending, finish, known, start_next
+from trimtab.study._changes import Wanted, create, ending, finish, known, start_next
 from trimtab.study._channel import StudyChannel
 from trimtab.study._journal import Journal
-from trimtab.study._owner import this_process
 from trimtab.study._proposals import Proposals
 from trimtab.study._recovery import recover
 from trimtab.study._results import Results
 from trimtab.study._starting import Earlier, best_of, enqueue_all, forbid, start_points
 from trimtab.study._stored import Wish, open_to_look, read_stored, unknown_parts
 from trimtab.study._told import told, told_seconds
-from trimtab.study._understanding import Turns
 
 if TYPE_CHECKING:
     from trimtab.executors import Executor
     from trimtab.study._refining import Refinement
 
 __all__ = ["Study"]
+
+_ANY = Wanted()
 
 
 class Study(Results):
@@ -56,6 +59,7 @@ class Study(Results):
     storage: None (memory), a path to an SQLite file, or a storage object. A study of this name that is stored there
         goes on.
     seed: the same seed, space and results give the same proposals; None draws one (and stores it).
+    pruner: what trial.should_stop() asks: "median", "asha", an object from `trimtab.pruners`, or None for nobody.
 
     stopped: after `optimize` why it stopped, such as "patience: the last 10 finished trials were no better"; None before,
         and where it was interrupted.
@@ -72,6 +76,7 @@ class Study(Results):
         storage: str | os.PathLike[str] | Storage | None = None,
         name: str = "study",
         seed: int | None = None,
+        pruner: str | Pruner | None = None,
     ) -> None:
         if not isinstance(name, str) or not name:
             raise InputError(f"A study's name must be a text that is not empty, got {name!r}.")
@@ -82,6 +87,7 @@ class Study(Results):
         drawn = secrets.randbits(32) if seed is None else seed
         proposals = Proposals(resolve(sampler), space, drawn)  # refuses a space before anything is stored
         check_goals(proposals.sampler, wish.goals)
+        self.pruner = resolve_pruner(pruner)
         storage = open_storage(storage)
         self._set_up(Journal.open(storage, name, space, wish, seed, drawn, proposals.sampler), proposals)
 
@@ -100,7 +106,7 @@ class Study(Results):
         self._begun: dict[int, float] = {}
         self.stopped: str | None = None
         self._lock = threading.RLock()
-        self._channel = StudyChannel(journal, self._lock)
+        self._channel = self._new_channel()
 
     @classmethod
     def load(
@@ -110,19 +116,23 @@ class Study(Results):
         *,
         space: object = None,
         sampler: str | Sampler = "auto",
+        pruner: str | Pruner | None = None,
     ) -> Study:
         """A stored study, to look at or to go on with. name: may be left out if the storage holds one study only.
 
         Without `space` the stored one is used. Choices that are no plain values come back as their labels then, and
         constraints that are functions cannot be checked: such a study can be looked at, and `ask` says that it needs
-        space=. A file that may not be written can be looked at, too. sampler: for going on.
+        space=. A file that may not be written can be looked at, too. sampler, pruner: for going on.
         """
         opened = open_to_look(storage) if space is None else open_storage(storage, must_exist=True)
         name, events, position = read_stored(opened, name)
         settings = next(e for e in reversed(events) if isinstance(e, Opened)).settings
         if space is not None:
-            return cls(space, direction=settings["direction"], sampler=sampler, storage=opened, name=name)
+            return cls(
+                space, direction=settings["direction"], sampler=sampler, storage=opened, name=name, pruner=pruner
+            )
         study = cls.__new__(cls)
+        study.pruner = resolve_pruner(pruner)
         stored, goals, search = Space.from_dict(settings["space"]), Goals.from_settings(settings), resolve(sampler)
         check_goals(search, goals)
         journal = Journal.of(opened, name, stored, goals, events, position)
@@ -165,6 +175,7 @@ class Study(Results):
         """
         with self._lock:
             number = known(self._journal, trial)
+            self._channel.ended(number)
             end = told(state, value, error, f"Trial {number}: value= of tell()", self.goals)
             reported = gradient if gradient is not None else trial.gradient if isinstance(trial, Trial) else {}
             end = end.with_gradient(
@@ -227,10 +238,15 @@ class Study(Results):
             number = known(self._journal, trial)
             running = self._journal.fold.running.get(number)
             if running is not None:
+                self._channel.ended(number)
                 self._journal.append([Released(number, running.attempt, time.time())])
 
     def recover(self) -> TrialTable:
-        """Have trials wait again whose process is gone; `ask` does it too. Returns the table."""
+        """Have trials wait again whose process is gone; `ask` does it too. Returns the table.
+
+        A process of this machine is seen to be gone at once; one of another machine when it gave no sign of life for a lease
+        (30 seconds; the environment variable TRIMTAB_LEASE), as far as this process has watched.
+        """
         with self._lock:
             self._journal.sync()
             recover(self._journal)
@@ -253,6 +269,7 @@ class Study(Results):
         retries: int = 0,
         repeats: int = 1,
         understand: float = 0.0,
+        deterministic: bool = False,
         start: Sequence[Mapping[str, Any]] = (),
         progress: bool = True,
         callbacks: Sequence[Callable[[Study, Trial], object]] = (),
@@ -274,7 +291,8 @@ class Study(Results):
             max_regret believes a model of the trials, from 10 of them (and twice the columns) on and where the model
             predicts left-out ones. Do not trust it where the optimum may be a spike narrower than the distance of the
             trials, nor for an objective whose noise is larger than the gain.
-        retries: how often a trial whose worker died is tried again. progress: show a bar on a terminal.
+        retries: how often a trial whose worker died is tried again. A trial whose whole process died (a crash, kill -9, a
+            machine that is gone) is tried again twice in any case. progress: show a bar on a terminal.
         repeats: for a noisy objective: a configuration that may be the best is evaluated again, up to so many times in
             all, and those that clearly are not the best are not. Each repeat is a trial of its own, with another
             trial.seed, and counts towards n_trials. Repeats begin after 20 configurations and take a third of the
@@ -283,6 +301,9 @@ class Study(Results):
             objective most, between those of the search; with n_trials most of them early, where the search explores
             anyway. They stop when it is settled which knobs matter, or in what order, and the search has all trials
             from there on; `understanding` says so. patience does not count them.
+        deterministic: the seed alone decides the study, not the number of workers or who was faster: what is proposed for
+            trial n follows from the results of the trials before its generation of 8. The objective has to repeat itself, and
+            nothing may end by time. It costs some waiting between generations, and some speed of learning with few workers.
         start: known configurations to evaluate before all others, those that the study does not have yet; they count as
             trials.
         callbacks: called as callback(study, trial) after each trial that ended.
@@ -298,6 +319,7 @@ class Study(Results):
             retries=retries,
             repeats=repeats,
             understand=understand,
+            deterministic=deterministic,
         )
         self._begin_with(start)
         run(self, objective, budget, workers, executor, catch, progress, callbacks)
@@ -358,6 +380,7 @@ class Study(Results):
 
     def close(self) -> None:
         """Close the storage. A study in memory is gone then."""
+        self._journal.lease.end()
         self.storage.close()
 
     def __enter__(self) -> Study:
@@ -376,27 +399,55 @@ class Study(Results):
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._lock = threading.RLock()
-        self._channel = StudyChannel(self._journal, self._lock)
+        self._channel = self._new_channel()
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    def _start_next(
-        self,
-        channel: StudyChannel,
-        run: str | None = None,
-        most: int | None = None,
-        repeats: int = 1,
-        turns: Turns | None = None,
-    ) -> Trial | None:
-        """`ask`, for a trial with this channel; None if `most` trials are evaluated. run: see `_hand_back`."""
+    def _new_channel(self, deadline: float = math.inf) -> StudyChannel:
+        return StudyChannel(self._journal, self._lock, self.pruner, self.seed, deadline)
+
+    def _start_next(self, channel: StudyChannel, run: str | None = None, wanted: Wanted = _ANY) -> Trial | None:
+        """`ask`, for a trial with this channel; None if the study has all trials that are wanted. run: see `_hand_back`."""
         self._check_known()
-        owner = this_process() if run is None else {**this_process(), "run": run}
         with self._lock:
-            number = start_next(self._journal, self._proposals, owner, most, repeats, turns)
+            owner = self._journal.lease.owner()
+            number = start_next(self._journal, self._proposals, owner if run is None else {**owner, "run": run}, wanted)
             if number is None:
                 return None
+            channel.began(number)
             self._begun[number] = time.monotonic()
             return self._journal.fold.trial(number, channel=channel)
+
+    def _order(self, deterministic: bool) -> None:
+        """From here on, whether proposals may depend on timing."""
+        with self._lock:
+            if self._journal.order(deterministic):
+                self._proposals = Proposals(self.sampler, self.space, self.seed)
+
+    def _lose(self, number: int, retries: int) -> bool:
+        """Have a trial wait again whose worker died, unless that happened more than `retries` times: then False."""
+        with self._lock:
+            self._journal.sync()
+            fold = self._journal.fold
+            running = fold.running.get(number)
+            if running is None or fold.losses.get(number, 0) >= retries:
+                return False
+            try:
+                self._journal.append([Released(number, running.attempt, time.time(), lost=True)])
+            except Conflict:
+                self._journal.sync()
+            return True
+
+    def _has_ended(self, number: int) -> bool:
+        with self._lock:
+            self._journal.sync()
+            return number not in self._journal.fold.running and number not in self._journal.fold.waiting
+
+    def _last_report(self, number: int) -> float | None:
+        """The last value that a trial reported, if a pruned trial of this study can have it as its value."""
+        reports = self._journal.fold.trial(number, {}).reports
+        last = reports[max(reports)] if reports and self.goals.is_single else math.nan
+        return last if math.isfinite(last) else None
 
     def _hand_back(self, run: str) -> None:
         """Have the trials wait again that this run began and did not end."""

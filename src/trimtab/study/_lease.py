@@ -1,0 +1,125 @@
+"""Leases: a process says that it lives, and sees which others do not any more.
+
+A process that evaluates trials gives a sign of life (`Storage.beat`) every third of its lease, from a thread of its own, and
+looks at those of the others. A worker whose count did not change for a whole lease of looks has lost its trials.
+
+No clock is compared with another machine's, and no wall clock is read: a look is a tick of this process's own thread. While
+the storage cannot be reached nobody ticks, so a database that was down for an hour costs nobody a lease. A process on the same
+machine is judged by its number and birth instead, at once and for certain (`_owner`).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import threading
+import time
+import weakref
+from contextlib import suppress
+from typing import Any
+
+from trimtab.errors import InputError, TrimtabError
+from trimtab.storage import Memory, Storage
+from trimtab.study._owner import is_gone, is_here, this_process
+
+__all__ = ["LEASE", "Lease"]
+
+LEASE = 30.0  # seconds without a sign of life after which a worker's trials are handed to others
+TICKS = 3  # signs of life in a lease
+
+
+class Lease:
+    """Of one study object. seconds: None takes the environment variable TRIMTAB_LEASE, or 30.
+
+    The thread starts with the first trial and ends with the study or the process.
+    """
+
+    def __init__(self, storage: Storage, study: str, seconds: float | None = None) -> None:
+        self.seconds = _seconds_of(os.environ.get("TRIMTAB_LEASE")) if seconds is None else seconds
+        self._storage = storage
+        self._study = study
+        self._misses: dict[str, tuple[int | None, int]] = {}  # worker -> its count, and our ticks since it changed
+        self._begin()
+
+    def _begin(self) -> None:
+        self.worker = secrets.token_hex(8)
+        self._pid = os.getpid()
+        self._stopped: threading.Event | None = None
+
+    def owner(self) -> dict[str, Any]:
+        """What a trial's `Started` says of this process; from here on it gives signs of life."""
+        if self._pid != os.getpid():  # a fork: the thread is the parent's
+            self._begin()
+        if self._stopped is None and not isinstance(self._storage, Memory):
+            self._stopped = threading.Event()
+            about = {**this_process(), "study": self._study, "lease": self.seconds, "since": time.time()}
+            self._storage.beat(self.worker, about)
+            arguments = (weakref.ref(self), self._stopped, self.seconds / TICKS, about)
+            threading.Thread(target=_live, args=arguments, name="trimtab lease", daemon=True).start()
+            self._leave = weakref.finalize(self, _leave, self._storage, self.worker, self._stopped, self._pid)
+        return {**this_process(), "worker": self.worker, "lease": self.seconds}
+
+    def is_lost(self, owner: dict[str, Any]) -> bool:
+        """Whether that process does not live any more, as far as can be known from here."""
+        if is_here(owner):
+            return is_gone(owner)
+        worker, lease = owner.get("worker"), owner.get("lease")
+        if not isinstance(worker, str) or not isinstance(lease, (int, float)):
+            return False  # of a trimtab without leases, on another machine: nobody can tell
+        _, misses = self._misses.setdefault(worker, (None, 0))
+        return misses > TICKS and misses * self.seconds / TICKS > lease
+
+    def can_be_judged(self, owner: dict[str, Any]) -> bool:
+        """Whether its death would be noticed: on this machine, or by its lease."""
+        return is_here(owner) or isinstance(owner.get("worker"), str)
+
+    def is_own(self, owner: dict[str, Any]) -> bool:
+        """Whether it is this process."""
+        return is_here(owner) and int(owner["pid"]) == os.getpid()
+
+    def tick(self, about: dict[str, Any]) -> None:
+        """A sign of life, and a look at the others."""
+        self._storage.beat(self.worker, about)
+        beats = self._storage.beats()
+        for worker, (count, misses) in list(self._misses.items()):
+            now = beats[worker].count if worker in beats else None
+            self._misses[worker] = (now, misses + 1 if now == count else 0)
+
+    def end(self) -> None:
+        """The last sign of life: the worker leaves."""
+        if self._stopped is not None and self._pid == os.getpid():
+            self._leave()
+            self._stopped = None
+
+
+def _live(reference: weakref.ref[Lease], stopped: threading.Event, pause: float, about: dict[str, Any]) -> None:
+    while not stopped.wait(pause):
+        lease = reference()
+        if lease is None:
+            return
+        with suppress(TrimtabError, OSError):  # it cannot be reached now: whoever appends will say so
+            lease.tick(about)
+        del lease
+
+
+def _leave(storage: Storage, worker: str, stopped: threading.Event, pid: int) -> None:
+    """At the end of the study object or of the process."""
+    stopped.set()
+    if pid == os.getpid():
+        try:
+            storage.beat(worker, None)
+        except Exception:  # closed, unreachable, or half torn down: its lease runs out
+            return
+
+
+def _seconds_of(text: str | None) -> float:
+    if not text:
+        return LEASE
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0.1 <= seconds < math.inf:
+        raise InputError(f"The environment variable TRIMTAB_LEASE must be a number of seconds from 0.1, got {text!r}.")
+    return seconds
