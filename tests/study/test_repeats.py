@@ -10,6 +10,7 @@ import trimtab as tt
 from trimtab.errors import InputError
 from trimtab.records import Created
 from trimtab.study import _racing
+from trimtab.study._changes import Wanted
 
 SPACE = {"x": tt.Float(0, 1), "y": tt.Int(0, 9)}
 
@@ -125,7 +126,7 @@ def test_running_repeats_count(monkeypatch):
     monkeypatch.setattr(_racing, "SHARE", 1.0)
     s = tt.minimize(noisy, SPACE, 20, sampler="random", seed=0, progress=False)
     for _ in range(10):
-        assert s._start_next(s._channel, repeats=2) is not None
+        assert s._start_next(s._channel, wanted=Wanted(repeats=2)) is not None
     assert max(configurations(s).values()) == 2
 
 
