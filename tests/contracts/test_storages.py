@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from trimtab.storage import Memory, SQLite, Storage
+from trimtab.storage import Memory, PostgreSQL, SQLite
 from trimtab.testing import check_storage
 
 
-@pytest.mark.parametrize(
-    "make", [lambda folder: Memory(), lambda folder: SQLite(folder / "a b#?%ü.db")], ids=["memory", "sqlite"]
-)
-def test_keeps_the_storage_contract(make: Callable[[Path], Storage], tmp_path: Path) -> None:
-    storage = make(tmp_path)
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "postgresql"])
+def test_keeps_the_storage_contract(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if kind == "postgresql":
+        storage = PostgreSQL(request.getfixturevalue("postgres_url"))
+    else:
+        storage = Memory() if kind == "memory" else SQLite(tmp_path / "a b#?%ü.db")
 
     check_storage(storage)
 

@@ -50,8 +50,8 @@ def test_refuses_what_names_no_storage(target):
 
 
 def test_refuses_other_databases_without_showing_the_password():
-    with pytest.raises(InputError, match=r"postgresql://.*not supported") as caught:
-        open_storage("postgresql://user:secret@host/db")
+    with pytest.raises(InputError, match=r"mysql://.*not supported") as caught:
+        open_storage("mysql://user:secret@host/db")
 
     assert "secret" not in str(caught.value)
 

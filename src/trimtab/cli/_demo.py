@@ -147,7 +147,7 @@ def _search(data: str, trials: int, sampler: str, workers: int, seed: int, stora
     try:
         minimize(DemoObjective(data, seed), demo_space(), trials, storage=study.storage, workers=workers, **how)
     except KeyboardInterrupt:
-        note(interrupted_text(study, storage))
+        note(interrupted_text(study))
         raise click.exceptions.Exit(130) from None
     return study, before
 

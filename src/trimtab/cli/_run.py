@@ -177,7 +177,7 @@ def run(
     else:
         _print_end(study, settings)
     if interrupted:
-        note(interrupted_text(study, settings.storage))
+        note(interrupted_text(study))
         raise click.exceptions.Exit(130)
     if not study.table.finished.n:
         raise StudyError(_all_failed(study))
@@ -185,7 +185,7 @@ def run(
 
 def _print_end(study: Study, settings: Settings) -> None:
     trials = study.trials
-    say_wrapped(f"Study {clean(repr(study.name))} in {clean(settings.storage)}: {state_text(study)}.")
+    say_wrapped(f"Study {clean(repr(study.name))} in {clean(study.storage.describe())}: {state_text(study)}.")
     if study.stopped is not None:
         say_wrapped(f"Stopped: {clean(study.stopped)}.")
     say_wrapped(f"Sampler: {clean(sampler_text(study))}.")
@@ -196,7 +196,10 @@ def _print_end(study: Study, settings: Settings) -> None:
     if failures(trials):
         print_failures(trials, most=3)
     if any(t.state == "finished" for t in trials):
-        file, name = clean(settings.storage), f" --name {clean(study.name)}" if len(study.storage.names()) > 1 else ""
+        file, name = (
+            clean(study.storage.describe()),
+            f" --name {clean(study.name)}" if len(study.storage.names()) > 1 else "",
+        )
         say()
         say("Go on with:")
         file = f"{file}{name}"
@@ -215,7 +218,7 @@ def _print_end(study: Study, settings: Settings) -> None:
 def _document(study: Study, settings: Settings, interrupted: bool) -> dict[str, Any]:
     return {
         "study": study.name,
-        "storage": settings.storage,
+        "storage": study.storage.describe(),
         "direction": study.direction,
         "seed": study.seed,
         "n_trials": len(study),

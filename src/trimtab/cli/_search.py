@@ -81,7 +81,7 @@ def _note_begin(study: Study, settings: Settings, done: int) -> None:
     if done:
         left = None if settings.n_trials is None else max(settings.n_trials - done, 0)
         end = "" if left is None else f"; {left} to go" if left else "; nothing to do (--trials asks for more)"
-        note(f"Study {clean(repr(study.name))} in {clean(settings.storage)} goes on after {done} trials{end}.")
+        note(f"Study {clean(repr(study.name))} in {clean(study.storage.describe())} goes on after {done} trials{end}.")
 
 
 def _objective(settings: Settings) -> tuple[Any, Any]:

@@ -47,7 +47,8 @@ def show(file: str, name: str | None, last: int, as_json: bool) -> None:
 
     With several objectives the best ones are the Pareto front: the trials that no other beats in every objective.
 
-    FILE is the SQLite file that `trimtab demo`, `trimtab run` or storage="..." wrote. The study may still be running.
+    FILE is the SQLite file that `trimtab demo`, `trimtab run` or storage="..." wrote, or the URL of a PostgreSQL database.
+    The study may still be running.
     A file with several studies lists them; --name then picks one.
 
     \b
@@ -58,14 +59,14 @@ def show(file: str, name: str | None, last: int, as_json: bool) -> None:
     """
     storage = open_file(file)
     if name is None and len(storage.names()) > 1:
-        _show_studies(file, storage, as_json)
+        _show_studies(storage, as_json)
         return
     study = open_study(file, name)
     if as_json:
         print_json(_document(study, last))
         return
     settings = study.settings
-    say(f"Study {clean(repr(study.name))} in {clean(file)}: {state_text(study)}", bold=True)
+    say(f"Study {clean(repr(study.name))} in {clean(storage.describe())}: {state_text(study)}", bold=True)
     say(f"  {goals_text(study)}; seed {settings['seed']}, trimtab {clean(settings['trimtab'])}")
     say_wrapped(f"sampler {clean(sampler_text(study))}", indent=2)
     say_wrapped(clean(study.space), indent=2)
@@ -134,7 +135,7 @@ def _named(study: Study) -> dict[str, Any]:
     return {k: v for k, v in study.goals.to_settings().items() if k != "direction"}
 
 
-def _show_studies(file: str, storage: Storage, as_json: bool) -> None:
+def _show_studies(storage: Storage, as_json: bool) -> None:
     """All studies of a file, a line each."""
     from trimtab.study import Study
 
@@ -161,7 +162,7 @@ def _show_studies(file: str, storage: Storage, as_json: bool) -> None:
         ("study", "goal", "trials", "best value"),
         rows,
         right=("best value",),
-        title=f"{len(studies)} studies in {clean(file)}",
+        title=f"{len(studies)} studies in {clean(storage.describe())}",
     )
     say()
-    say(f"One of them: trimtab show {clean(file)} --name {clean(studies[0].name)}")
+    say(f"One of them: trimtab show {clean(storage.describe())} --name {clean(studies[0].name)}")

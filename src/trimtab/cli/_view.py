@@ -49,7 +49,7 @@ _NUMBERS = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 
 
 def open_file(path: str) -> Storage:
-    """A storage to look at. InputError if there is no such file, StorageError if it holds no studies."""
+    """A storage to look at: a file or a URL. InputError if there is no such file, StorageError if it holds no studies."""
     from trimtab.storage import open_storage
 
     file = path.removeprefix("sqlite:///")
@@ -68,11 +68,11 @@ def open_study(path: str, name: str | None) -> Study:
     names = storage.names()
     shown = ", ".join(map(repr, names))
     if not names:
-        raise InputError(f"{path} holds no study yet.")
+        raise InputError(f"{storage.describe()} holds no study yet.")
     if name is None and len(names) > 1:
-        raise InputError(f"{path} holds {len(names)} studies: {shown}. Say which one with --name.")
+        raise InputError(f"{storage.describe()} holds {len(names)} studies: {shown}. Say which one with --name.")
     if name is not None and name not in names:
-        raise InputError(f"{path} holds no study named {name!r}. It holds: {shown}.")
+        raise InputError(f"{storage.describe()} holds no study named {name!r}. It holds: {shown}.")
     return Study.load(storage, name)
 
 
@@ -126,13 +126,13 @@ def sampler_text(study: Study) -> str:
     return f"auto, now {study.sampler_choice}" if stored.startswith("Auto(") else stored
 
 
-def interrupted_text(study: Study, file: str) -> str:
+def interrupted_text(study: Study) -> str:
     """What an interruption left behind, and how to go on."""
     counts = state_counts(study)
     waiting = counts.get("created", 0)
     ended = sum(counts.values()) - waiting - counts.get("running", 0)
     back = f", {waiting} that ran will be tried again" if waiting else ""
-    kept = f"{ended} trial{'s are' if ended != 1 else ' is'} kept in {clean(file)}"
+    kept = f"{ended} trial{'s are' if ended != 1 else ' is'} kept in {clean(study.storage.describe())}"
     return f"Interrupted: {kept}{back}. The same command goes on."
 
 
