@@ -232,3 +232,27 @@ def test_a_machine_that_is_gone_or_frozen_costs_one_lease(tmp_path, how):
         hanging.stdout.close()
     study = tt.Study.load(path)
     assert [t.state for t in study.trials] == ["finished"] * 6
+
+
+def test_the_log_tells_what_happened_to_trials(tmp_path, caplog):
+    def objective(trial):
+        if trial.number == 1:
+            raise ValueError("bad luck")
+        if trial.number == 2:
+            raise tt.TrialPruned
+        return 0.5
+
+    caplog.set_level("DEBUG", logger="trimtab")
+    study = opened(tmp_path / "x.db", name="mine")
+    number = started_elsewhere(study, {**ELSEWHERE, "worker": "w", "lease": 1.0})
+    study.recover()
+    for _ in range(5):
+        study._journal.lease.tick({})
+    study.optimize(objective, 3, progress=False)
+    told = [(record.event, record.trial) for record in caplog.records if record.study == "mine"]
+    assert told[0] == ("study_opened", None)
+    assert told[-1] == ("study_stopped", None)
+    assert ("trial_lost", number) in told
+    for trial, event in enumerate(("trial_finished", "trial_failed", "trial_pruned")):
+        assert (event, trial) in told
+        assert ("trial_started", trial) in told

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from trimtab.errors import Conflict, InputError, SpaceError, StorageError, StudyError
+from trimtab.logs import log_event
 from trimtab.records import FINISHED, STATES, Created, Event, Finished, Fold, Started, Trial
 from trimtab.study._journal import TRIES, Journal
 from trimtab.study._proposals import Proposals
@@ -72,8 +73,9 @@ def start_next(journal: Journal, proposals: Proposals, owner: dict[str, Any], wa
             events.append(Started(number, fold.attempts.get(number, 0), owner, now))
             try:
                 journal.append(events)
-            except Conflict:
+            except Conflict as error:
                 vain += 1
+                log_event("conflict", journal.name, number, reason=str(error))
                 continue
         if number in journal.fold.running:  # else its old owner has told it meanwhile
             return number
@@ -102,6 +104,7 @@ def finish(journal: Journal, number: int, end: Told, seconds: float | None) -> N
     except Conflict:
         journal.sync()
         known(journal, number)
+    log_event(f"trial_{end.state}", journal.name, number, value=end.value, seconds=seconds, reason=end.error)
 
 
 def ending(number: int, end: Told, seconds: float | None) -> Finished:

@@ -12,6 +12,7 @@ from typing import Any
 
 from trimtab._version import __version__
 from trimtab.errors import Conflict, StorageError
+from trimtab.logs import log_event
 from trimtab.records import Event, Fold, Goals, Opened
 from trimtab.samplers import Sampler
 from trimtab.samplers._goals import check_goals
@@ -70,7 +71,10 @@ class Journal:
                 except Conflict:
                     continue
                 events, position = storage.read(name)
-            return cls.of(storage, name, space, goals, events, position)
+            journal = cls.of(storage, name, space, goals, events, position)
+            begun = f"it goes on after {journal.fold.n} trials" if opened else "a new one"
+            log_event("study_opened", name, reason=f"{begun}, in {storage.describe()}")
+            return journal
         raise StorageError(f"Study {name!r} could not be opened: other processes kept changing it.")
 
     @classmethod

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from trimtab.errors import InputError, ObjectiveError, SearchEnded, StudyError, TrialPruned
 from trimtab.executors import Executor, Outcome, Processes, executor_of
+from trimtab.logs import log_event
 from trimtab.records import Trial
 from trimtab.samplers import Grid
 from trimtab.study._changes import NotYet, Wanted
@@ -66,7 +67,7 @@ def run(
     _check_catch(catch)
     if not isinstance(callbacks, Iterable) or not all(map(callable, callbacks)):
         raise InputError(f"callbacks must be a list of functions of (study, trial), got {callbacks!r}.")
-    study.stopped = None
+    study.stopped, begun = None, time.monotonic()
     study._order(budget.deterministic)
     loop = _Loop(study, budget, catch, tuple(callbacks))
     with ExitStack() as end:
@@ -78,6 +79,7 @@ def run(
         end.callback(loop.hear_out, pool)
         loop.go(pool)
         study.stopped = loop.why
+    log_event("study_stopped", study.name, seconds=time.monotonic() - begun, reason=study.stopped)
 
 
 def _check_catch(catch: Catch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from trimtab.errors import Conflict
+from trimtab.logs import log_event
 from trimtab.records import Finished, Released
 from trimtab.study._journal import Journal
 
@@ -25,10 +26,13 @@ def recover(journal: Journal, retries: int = 0) -> None:
         if not journal.lease.is_lost(started.owner):
             continue
         event: Finished | Released = Released(number, started.attempt, time.time(), lost=True)
+        what, text = "trial_lost", f"{started.owner.get('host')}, process {started.owner.get('pid')}"
         if journal.fold.losses.get(number, 0) + 1 >= most:
-            text = f"The process that evaluated this trial died {most} times."
+            what, text = "trial_given_up", f"The process that evaluated this trial died {most} times."
             event = Finished(number, "failed", None, None, text, time.time())
         try:
             journal.append([event])
         except Conflict:
             journal.sync()
+            continue
+        log_event(what, journal.name, number, reason=text)
