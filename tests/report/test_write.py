@@ -440,3 +440,16 @@ def test_reported_gradients_stand_beside_the_other_views():
     told = report_html(study(space, 20, objective))
     assert "One at a time, gradient, hypergradient, main and total side by side" in told
     assert "hypergradient" not in report_html(study(space, 20, lambda t: math.log(t["lr"] / 0.01) ** 2 - 3 * t["m"]))
+
+
+def test_learning_curves_have_a_section_only_where_trials_reported():
+    made = study({"lr": tt.Float(0, 1)}, 3, lambda trial: trial["lr"])
+    assert "learning-curves" not in report_html(made)
+
+    trial = made.ask()
+    trial.report(0.5, 1)
+    made.tell(trial, 0.5, state="pruned")
+    page = report_html(made)
+
+    assert 'href="#learning-curves"' in page
+    assert "1 trial reported. 1 was pruned (diamonds)." in Page(page).text

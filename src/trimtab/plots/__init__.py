@@ -1,6 +1,6 @@
 """Figures. `<name>(study)` draws, `<name>_data(study)` gives its numbers; a ready analysis serves as well.
 
-Not for `failures`, `history`, `pareto` and `parallel_coordinates`, which show trials.
+Not for `failures`, `history`, `learning_curves`, `pareto` and `parallel_coordinates`, which show trials.
 
 plotly is imported when the first figure is drawn.
 """
@@ -13,6 +13,12 @@ from trimtab.plots._failures import FailuresData, failures, failures_data
 from trimtab.plots._gradient import GradientData, gradient, gradient_data
 from trimtab.plots._history import HistoryData, history, history_data
 from trimtab.plots._interactions import InteractionsData, interactions, interactions_data
+from trimtab.plots._learning_curves import (
+    LearningCurve,
+    LearningCurvesData,
+    learning_curves,
+    learning_curves_data,
+)
 from trimtab.plots._one_at_a_time import OneAtATimeData, Panel, one_at_a_time, one_at_a_time_data
 from trimtab.plots._parallel_coordinates import ParallelData, parallel_coordinates, parallel_coordinates_data
 from trimtab.plots._pareto import ParetoData, pareto, pareto_data
@@ -31,6 +37,8 @@ __all__ = [
     "GradientData",
     "HistoryData",
     "InteractionsData",
+    "LearningCurve",
+    "LearningCurvesData",
     "MapPanel",
     "OneAtATimeData",
     "Panel",
@@ -56,6 +64,8 @@ __all__ = [
     "history_data",
     "interactions",
     "interactions_data",
+    "learning_curves",
+    "learning_curves_data",
     "one_at_a_time",
     "one_at_a_time_data",
     "parallel_coordinates",

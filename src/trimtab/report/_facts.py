@@ -6,7 +6,7 @@ import math
 import platform
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import metadata
 from pathlib import PurePath
@@ -16,7 +16,7 @@ import numpy as np
 
 from trimtab._version import __version__
 from trimtab.errors import TrimtabError
-from trimtab.records import STATES, Created, Event, Finished, Trial, TrialTable
+from trimtab.records import STATES, Created, Curve, Event, Finished, Trial, TrialTable
 from trimtab.sensitivity import (
     Advice,
     Agreement,
@@ -88,6 +88,8 @@ class Reported(Protocol):
     @property
     def trials(self) -> Sequence[Trial]: ...
     @property
+    def curves(self) -> list[Curve]: ...
+    @property
     def best(self) -> Trial: ...
     @property
     def storage(self) -> Store: ...
@@ -139,6 +141,7 @@ class Facts:
     analysed: TrialTable
     front: tuple[Trial, ...] = ()
     recommended: Recommended | None = None
+    curves: list[Curve] = field(default_factory=list)
 
 
 def facts_of(study: Reported, now: datetime) -> Facts:
@@ -174,6 +177,7 @@ def facts_of(study: Reported, now: datetime) -> Facts:
         analysed=analysed,
         front=tuple(trials[row] for row in table.front) if several else (),
         recommended=None if best is None else _recommended(study),
+        curves=[curve for curve in study.curves if curve.number < table.n],
     )
 
 

@@ -171,6 +171,11 @@ def _history(facts: Facts, figures: Figures) -> Markup:
     return figures.add(plots.history(facts.analysed))
 
 
+def _learning_curves(facts: Facts, figures: Figures) -> Markup:
+    """Nothing where no trial reported."""
+    return figures.add(plots.learning_curves(facts)) if facts.curves else Markup("")
+
+
 def _parallel(facts: Facts, figures: Figures) -> Markup:
     names = facts.table.space.names
     most = 12
@@ -230,6 +235,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[Facts, Figures], Markup]], ...] = (
     ("best", "Best configuration", _best),
     ("next", "What to do next", _decisions.advice),
     ("history", "Optimisation history", _history),
+    ("learning-curves", "Learning curves", _learning_curves),
     ("sensitivity", "What matters: global sensitivity", _importance.sensitivity),
     ("interactions", "Interactions", _importance.interactions),
     ("effects", "Good values: effect of each knob", _importance.effects),

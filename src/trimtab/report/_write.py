@@ -10,9 +10,9 @@ from pathlib import Path
 from string import Template
 
 from trimtab.errors import InputError, StorageError
-from trimtab.report._facts import Facts, Reported, facts_of
+from trimtab.report._facts import Reported, facts_of
 from trimtab.report._figures import Figures, packed_plotly
-from trimtab.report._html import Markup, escape, tag
+from trimtab.report._html import escape, tag
 from trimtab.report._sections import SECTIONS, header, in_short
 
 __all__ = ["report_html", "write_report"]
@@ -44,24 +44,21 @@ def report_html(study: Reported, now: datetime | None = None) -> str:
     """The page as text. now: the date it shows, by default this moment."""
     facts = facts_of(study, now or datetime.now().astimezone())
     figures = Figures()
-    body = [tag("section", tag("h2", title), section(facts, figures), id=name) for name, title, section in SECTIONS]
+    made = [(name, title, section(facts, figures)) for name, title, section in SECTIONS]
+    sections = [(name, title, inside) for name, title, inside in made if inside]
+    body = [tag("section", tag("h2", title), inside, id=name) for name, title, inside in sections]
     page = Template(_file("page.html"))
     return page.substitute(
         title=escape(f"{facts.name} · trimtab report"),
         style=_file("report.css"),
         header=header(facts),
         short=in_short(facts),
-        contents=_contents(facts),
+        contents=tag("nav", *(tag("a", title.partition(":")[0], href=f"#{name}") for name, title, _ in sections)),
         body="\n".join(body),
         figures=figures.script(),
         plotly=packed_plotly(),
         script=_file("report.js"),
     )
-
-
-def _contents(facts: Facts) -> Markup:
-    links = [tag("a", title.partition(":")[0], href=f"#{name}") for name, title, _ in SECTIONS]
-    return tag("nav", *links)
 
 
 def _checked(path: str | os.PathLike[str]) -> Path:
