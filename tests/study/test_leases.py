@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -256,3 +257,29 @@ def test_the_log_tells_what_happened_to_trials(tmp_path, caplog):
     for trial, event in enumerate(("trial_finished", "trial_failed", "trial_pruned")):
         assert (event, trial) in told
         assert ("trial_started", trial) in told
+
+
+def test_a_worker_leaves_when_its_process_ends_and_when_its_study_is_collected(tmp_path):
+    path = str(tmp_path / "x.db")
+    script = f"""
+import trimtab as tt
+study = tt.Study({{"x": [1, 2, 3]}}, storage={path!r})
+study.tell(study.ask(), 1.0)
+print(len(study.storage.beats()))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("1\n", "")
+    other = SQLite(path)
+    assert other.beats() == {}
+    study = opened(tmp_path / "y.db")
+    storage = study.storage
+    study.ask()
+    assert len(storage.beats()) == 1
+    del study
+    gc.collect()
+    deadline = time.monotonic() + 20
+    while storage.beats():
+        assert time.monotonic() < deadline, "the worker did not leave"
+        time.sleep(0.02)
+    storage.close()
+    other.close()

@@ -10,6 +10,7 @@ machine is judged by its number and birth instead, at once and for certain (`_ow
 
 from __future__ import annotations
 
+import atexit
 import math
 import os
 import secrets
@@ -27,6 +28,7 @@ __all__ = ["LEASE", "Lease"]
 
 LEASE = 30.0  # seconds without a sign of life after which a worker's trials are handed to others
 TICKS = 3  # signs of life in a lease
+PATIENCE = 2.0  # seconds to wait for the last one: where the storage is away, the lease runs out by itself
 
 
 class Lease:
@@ -45,19 +47,21 @@ class Lease:
     def _begin(self) -> None:
         self.worker = secrets.token_hex(8)
         self._pid = os.getpid()
-        self._stopped: threading.Event | None = None
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def owner(self) -> dict[str, Any]:
         """What a trial's `Started` says of this process; from here on it gives signs of life."""
         if self._pid != os.getpid():  # a fork: the thread is the parent's
             self._begin()
-        if self._stopped is None and not isinstance(self._storage, Memory):
-            self._stopped = threading.Event()
+        if self._thread is None and not isinstance(self._storage, Memory):
             about = {**this_process(), "study": self._study, "lease": self.seconds, "since": time.time()}
             self._storage.beat(self.worker, about)
-            arguments = (weakref.ref(self), self._stopped, self.seconds / TICKS, about)
-            threading.Thread(target=_live, args=arguments, name="trimtab lease", daemon=True).start()
-            self._leave = weakref.finalize(self, _leave, self._storage, self.worker, self._stopped, self._pid)
+            life = (weakref.ref(self), self._stopped, self._storage, self.worker, self.seconds / TICKS, about)
+            self._thread = threading.Thread(target=_live, args=life, name="trimtab lease", daemon=True)
+            self._thread.start()
+            weakref.finalize(self, self._stopped.set).atexit = False
+            _alive.add(self)
         return {**this_process(), "worker": self.worker, "lease": self.seconds}
 
     def is_lost(self, owner: dict[str, Any]) -> bool:
@@ -87,30 +91,41 @@ class Lease:
             self._misses[worker] = (now, misses + 1 if now == count else 0)
 
     def end(self) -> None:
-        """The last sign of life: the worker leaves."""
-        if self._stopped is not None and self._pid == os.getpid():
-            self._leave()
-            self._stopped = None
+        """The worker leaves, from its own thread. A second call does nothing."""
+        if self._thread is not None and self._pid == os.getpid():
+            self._stopped.set()
+            self._thread.join(PATIENCE)
+            self._begin()
 
 
-def _live(reference: weakref.ref[Lease], stopped: threading.Event, pause: float, about: dict[str, Any]) -> None:
+def _live(
+    reference: weakref.ref[Lease],
+    stopped: threading.Event,
+    storage: Storage,
+    worker: str,
+    pause: float,
+    about: dict[str, Any],
+) -> None:
+    """The thread. It alone leaves, since a study may be collected in the middle of another's transaction."""
     while not stopped.wait(pause):
         lease = reference()
         if lease is None:
-            return
+            break
         with suppress(TrimtabError, OSError):  # it cannot be reached now: whoever appends will say so
             lease.tick(about)
         del lease
+    with suppress(Exception):  # closed, or unreachable: the lease runs out
+        storage.beat(worker, None)
 
 
-def _leave(storage: Storage, worker: str, stopped: threading.Event, pid: int) -> None:
-    """At the end of the study object or of the process."""
-    stopped.set()
-    if pid == os.getpid():
-        try:
-            storage.beat(worker, None)
-        except Exception:  # closed, unreachable, or half torn down: its lease runs out
-            return
+_alive: weakref.WeakSet[Lease] = weakref.WeakSet()
+
+
+@atexit.register
+def _leave_all() -> None:
+    """At the end of the process, while threads still run."""
+    for lease in list(_alive):
+        lease.end()
 
 
 def _seconds_of(text: str | None) -> float:
