@@ -15,8 +15,7 @@ seconds since 1970, for people only.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
 
 from trimtab.errors import StorageError
 
@@ -34,18 +33,20 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """settings: plain JSON with space, direction, seed, sampler and versions."""
 
-    kind: ClassVar[str] = "opened"
     number: int  # revision, from 0
     settings: dict[str, Any]
     at: float
 
+    @property
+    def kind(self) -> str:
+        """opened"""
+        return "opened"
 
-@dataclass(frozen=True, slots=True)
-class Created:
+
+class Created(NamedTuple):
     """stored: the configuration as plain JSON (Space.store).
 
     origin: "sampler", "repeat" for a configuration that is evaluated again on purpose (study._racing), "understand" for
@@ -53,52 +54,64 @@ class Created:
         (study._refining), or "user" for a result or proposal from outside.
     """
 
-    kind: ClassVar[str] = "created"
     number: int
     stored: dict[str, Any]
     origin: str
     at: float
 
+    @property
+    def kind(self) -> str:
+        """created"""
+        return "created"
 
-@dataclass(frozen=True, slots=True)
-class Started:
+
+class Started(NamedTuple):
     """owner: plain JSON naming the process and its lease (study._owner)."""
 
-    kind: ClassVar[str] = "started"
     number: int
     attempt: int
     owner: dict[str, Any]
     at: float
 
+    @property
+    def kind(self) -> str:
+        """started"""
+        return "started"
 
-@dataclass(frozen=True, slots=True)
-class Reported:
+
+class Reported(NamedTuple):
     """One or more points of the trial's curve, in the order of reporting.
 
     values: the user's own sign; NaN and infinities too. part: running count of the trial's events of this kind, from 0.
     """
 
-    kind: ClassVar[str] = "reported"
     number: int
     part: int
     steps: tuple[float, ...]
     values: tuple[float, ...]
     at: float
 
+    @property
+    def kind(self) -> str:
+        """reported"""
+        return "reported"
 
-@dataclass(frozen=True, slots=True)
-class Released:
+
+class Released(NamedTuple):
     """attempt: the one that was handed back. lost: by others, since its process had died."""
 
-    kind: ClassVar[str] = "released"
     number: int
     attempt: int
     at: float
     lost: bool = False
 
+    @property
+    def kind(self) -> str:
+        """released"""
+        return "released"
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+
+class Finished(NamedTuple):
     """state: "finished", "pruned" or "failed". value: the user's own sign, finite, or None where there is none.
 
     seconds: None where unknown. error: traceback of a failure.
@@ -108,7 +121,6 @@ class Finished:
         trial reported none. Older versions read past it.
     """
 
-    kind: ClassVar[str] = "finished"
     number: int
     state: str
     value: float | None
@@ -118,8 +130,18 @@ class Finished:
     outcomes: dict[str, float] | None = None
     gradient: dict[str, float] | None = None
 
+    @property
+    def kind(self) -> str:
+        """finished"""
+        return "finished"
+
 
 Event = Opened | Created | Started | Reported | Released | Finished
+
+
+_ENDS = ("finished", "pruned", "failed")
+_NUMBER = (float, int, type(None))  # exact classes, which JSON gives: quick to ask, and True is no number
+_TEXT = (str, type(None))
 
 
 def event_key(event: Event) -> tuple[str, int, int]:
@@ -161,20 +183,33 @@ def _plain(number: float) -> float | str:
 
 
 def event_from_row(kind: str, number: int, part: int, at: float, body: dict[str, Any]) -> Event:
-    """The inverse of `event_key` and `event_body`. StorageError for a kind that this version does not know."""
+    """The inverse of `event_key` and `event_body`.
+
+    StorageError for a kind that this version does not know; ValueError, TypeError, KeyError or AttributeError for a body that
+    no trimtab wrote.
+    """
     match kind:
         case "created":
-            return Created(number, body["params"], body["origin"], at)
+            params, origin = body["params"], body["origin"]
+            if params.__class__ is not dict or origin.__class__ is not str:
+                raise TypeError("params is no object, or origin no text")
+            return Created(number, params, origin, at)
         case "started":
+            if body.__class__ is not dict:
+                raise TypeError("owner is no object")
             return Started(number, part, body, at)
         case "finished":
-            told = body.get("outcomes")
+            state, value, seconds, error = body["state"], body["value"], body["seconds"], body["error"]
+            if state not in _ENDS or value.__class__ not in _NUMBER or seconds.__class__ not in _NUMBER:
+                raise ValueError(
+                    f"a trial that ended as {state!r}, with the value {value!r}, after {seconds!r} seconds"
+                )
+            if error.__class__ not in _TEXT:
+                raise TypeError("error is no text")
+            told, slopes = body.get("outcomes"), body.get("gradient")
             outcomes = None if told is None else {name: float(value) for name, value in told.items()}
-            slopes = body.get("gradient")
             gradient = None if slopes is None else {name: float(slope) for name, slope in slopes.items()}
-            return Finished(
-                number, body["state"], body["value"], body["seconds"], body["error"], at, outcomes, gradient
-            )
+            return Finished(number, state, value, seconds, error, at, outcomes, gradient)
         case "reported":
             if "step" in body:  # one point an event, as trimtab 0.1 wrote
                 return Reported(number, part, (float(body["step"]),), (float(body["value"]),), at)
@@ -185,6 +220,8 @@ def event_from_row(kind: str, number: int, part: int, at: float, body: dict[str,
         case "released":
             return Released(number, part, at, body.get("lost", False))
         case "opened":
+            if body.__class__ is not dict:
+                raise TypeError("settings is no object")
             return Opened(number, body, at)
     raise StorageError(
         f"The storage holds an event of the unknown kind {kind!r}. It was written by a newer trimtab: update this one."

@@ -178,7 +178,11 @@ class Float(Parameter):
             u: FloatArray = np.array([(math.log(max(v, low)) - a) / width for v in values], dtype=float)
         else:
             width = self.high - low
-            u = np.array([(v - low) / width for v in values], dtype=float)
+            v = np.array(values)
+            if v.dtype == np.float64:  # as a rule; the same numbers as one by one, unlike a logarithm of NumPy's
+                u = (v - low) / width
+            else:
+                u = np.array([(v - low) / width for v in values], dtype=float)
         return np.clip(u, 0.0, 1.0)
 
     def stretch(self, values: Sequence[Any]) -> FloatArray:

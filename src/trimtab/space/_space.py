@@ -192,10 +192,10 @@ class Space:
         x = np.full((len(stored), self.d), np.nan)
         for j, column in enumerate(self._searched):
             name = column.name
-            here = [i for i, row in enumerate(stored) if name in row]
-            if here:
+            here, values = _there(stored, name)
+            if values:
                 try:
-                    x[here, j] = column.parameter.restore([stored[i][name] for i in here])
+                    x[here, j] = column.parameter.restore(values)
                 except (KeyError, TypeError, ValueError) as error:
                     raise SpaceError(
                         f"A stored value of parameter {name!r} is not valid in this space: {error}. Open the study "
@@ -213,8 +213,9 @@ class Space:
                 here = range(len(stored)) if exists is None else np.flatnonzero(exists[:, k]).tolist()
                 values = [column.parameter.value] * len(here)
             else:
-                here = [i for i, row in enumerate(stored) if column.name in row]
-                values = column.parameter.load([stored[i][column.name] for i in here])
+                found, values = _there(stored, column.name)
+                here = range(len(stored)) if isinstance(found, slice) else found
+                values = column.parameter.load(values)
             for i, value in zip(here, values, strict=True):
                 rows[i][column.public] = value
         return rows
@@ -316,6 +317,15 @@ class Space:
     def of(cls, space: object) -> Space:
         """`space` itself, or the Space of a dict or a list of dicts."""
         return space if isinstance(space, Space) else cls(space)
+
+
+def _there(stored: Sequence[Mapping[str, Any]], name: str) -> tuple[slice | list[int], list[Any]]:
+    """The rows that have this column, and what they have."""
+    try:
+        return slice(None), [row[name] for row in stored]  # as a rule all have it
+    except KeyError:
+        here = [i for i, row in enumerate(stored) if name in row]
+        return here, [stored[i][name] for i in here]
 
 
 def _put(

@@ -31,7 +31,7 @@ from trimtab.storage._connect import connect, establish, is_ours, needs_renewal,
 from trimtab.storage._files import check_readable, check_writable, explain, is_busy, make_private
 from trimtab.storage._lock import Turns
 from trimtab.storage._protocol import Beat
-from trimtab.storage._rows import Row, about_text, events_of, row_of
+from trimtab.storage._rows import Row, about_text, events_of, no_collection, row_of
 from trimtab.storage._schema import VERSION, name_from_text, text_from_name
 from trimtab.storage._wal import WriteAheadLog, write_ahead
 
@@ -43,8 +43,9 @@ _TURN = 3.0  # seconds to wait for one's turn to propose; a slow proposal of ano
 
 _INSERT = "INSERT INTO events (study, kind, number, part, at, body) VALUES (?, ?, ?, ?, ?, ?)"
 _SELECT = (  # "+" keeps SQLite from the index on study, whose rows it would sort: slow, also with nothing new
-    "SELECT kind, number, part, at, body, id FROM events WHERE +study = ? AND id > ? ORDER BY id"
+    "SELECT kind, number, part, at, body FROM events WHERE +study = ? AND id > ? AND id <= ? ORDER BY id"
 )
+_LAST = "SELECT max(id) FROM events"
 _BEAT = """INSERT INTO workers (worker, count, about, at) VALUES (?, 1, ?, ?)
     ON CONFLICT (worker) DO UPDATE SET count = count + 1, about = excluded.about, at = excluded.at"""
 _EXISTS = "SELECT 1 FROM events WHERE study = ? AND kind = ? AND number = ? AND part = ?"
@@ -87,8 +88,9 @@ class SQLite:
 
     def read(self, study: str, since: int = 0) -> tuple[list[Event], int]:
         """See `Storage.read`."""
-        rows = self._look(lambda db: self._rows(db, study, since))
-        return events_of([row[:5] for row in rows], f"The storage {self._path!r}"), rows[-1][5] if rows else since
+        with no_collection():
+            rows, position = self._look(lambda db: self._rows(db, study, since))
+            return events_of(rows, f"The storage {self._path!r}"), position
 
     def names(self) -> list[str]:
         """See `Storage.names`."""
@@ -258,15 +260,16 @@ class SQLite:
                     raise explain(error, self._path) from error
             time.sleep(random.uniform(0.001, 0.01))  # apart from the others who wait
 
-    def _rows(self, db: sqlite3.Connection, study: str, since: int) -> list[tuple[str, int, int, float, str, int]]:
-        """The rows of a study after a position, which comes last in each."""
+    def _rows(self, db: sqlite3.Connection, study: str, since: int) -> tuple[list[Row], int]:
+        """The rows of a study after a position, and the position after them."""
         key = self._ids.get(study)
         if key is None:
             found = db.execute("SELECT id FROM studies WHERE name = ?", (text_from_name(study),)).fetchone()
             if found is None:
-                return []
+                return [], since
             key = self._ids[study] = found[0]
-        return db.execute(_SELECT, (key, since)).fetchall()
+        last = db.execute(_LAST).fetchone()[0] or 0
+        return db.execute(_SELECT, (key, since, last)).fetchall() if last > since else [], max(last, since)
 
     def _conflict(self, db: sqlite3.Connection, study: str, key: int, rows: Sequence[Row]) -> Conflict:
         """Which of the rows is there already."""

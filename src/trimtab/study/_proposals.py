@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from trimtab.errors import SearchEnded
-from trimtab.records import RUNNING, Fold
+from trimtab.records import Fold
 from trimtab.samplers import Auto, Sampler
 from trimtab.samplers._auto import objectives_of
 from trimtab.space import Space
@@ -51,13 +51,12 @@ class Proposals:
 
     def _new(self, fold: Fold) -> dict[str, Any]:
         """What the sampler proposes."""
-        table = fold.table
         state, seen = self._state
         if seen < len(fold.ended):
-            state = self.sampler.update(state, table.where(np.array(fold.ended[seen:])))
+            state = self.sampler.update(state, fold.rows(fold.ended[seen:]))
             self._state = (state, len(fold.ended))
         rng = np.random.default_rng([self.seed, fold.n])
-        x = self.sampler.suggest(state, table.x[table.state <= RUNNING], 1, rng)
+        x = self.sampler.suggest(state, fold.pending, 1, rng)
         return self._space.store(np.asarray(x, dtype=float).reshape(1, self._space.d))[0]
 
     def choice(self, fold: Fold) -> str:
