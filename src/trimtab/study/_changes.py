@@ -127,13 +127,12 @@ def known(journal: Journal, trial: Trial | int) -> int:
     if isinstance(trial, Trial) and not _is_ours(fold, trial):
         raise StudyError(
             f"Trial {number} is of another study: it has {trial.params!r}, and trial {number} of study "
-            f"{journal.name!r} has {fold.trial(number).params!r}. Tell the study that gave it."
+            f"{journal.name!r} has {fold.params(number)!r}. Tell the study that gave it."
         )
-    record = fold.trial(number, {})
-    if record.state in STATES[FINISHED:]:
-        value = "" if record.value is None else f" with the value {record.value:.6g}"
+    if fold.code(number) >= FINISHED:
+        value = "" if fold.value(number) is None else f" with the value {fold.value(number):.6g}"
         raise StudyError(
-            f"Trial {number} of study {journal.name!r} has already ended: it is {record.state}{value}. "
+            f"Trial {number} of study {journal.name!r} has already ended: it is {STATES[fold.code(number)]}{value}. "
             "A trial is told once."
         )
     return number
@@ -147,7 +146,7 @@ def _under_way(journal: Journal) -> int:
 def _is_ours(fold: Fold, trial: Trial) -> bool:
     """Whether a trial has the configuration that its number has in this study."""
     try:
-        if trial.params == fold.trial(trial.number).params:
+        if trial.params == fold.params(trial.number):
             return True
         x = fold.space.encode([trial.params])  # copies of choices need not be equal to them
     except (SpaceError, ValueError):
