@@ -28,6 +28,11 @@ def run(code, folder):
     return done.stdout
 
 
+def run_each(codes, folder):
+    """Each on its own, all in one process: what they import is imported once."""
+    return run(f"for code in {codes!r}:\n    exec(code, {{'__name__': '__main__'}})", folder)
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
 def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path):
     out = run("\n".join(blocks(ROOT / page, "python")), tmp_path)
@@ -36,15 +41,12 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path):
 
 
 def test_each_block_of_the_how_to_runs(tmp_path):
-    for block in blocks(ROOT / "docs/how-to.md", "python"):
-        run(block, tmp_path)
+    run_each(blocks(ROOT / "docs/how-to.md", "python"), tmp_path)
 
 
 def test_each_block_of_the_page_on_hypergradients_runs(tmp_path):
-    out = ""
-    for block in blocks(ROOT / "docs/hypergradients.md", "python"):
-        if "torch" not in block or find_spec("torch"):
-            out += run(block, tmp_path)
+    codes = blocks(ROOT / "docs/hypergradients.md", "python")
+    out = run_each([code for code in codes if "torch" not in code or find_spec("torch")], tmp_path)
     assert "  trust" in out
     assert "do not trust this gradient: the derivative of the weights grew" in out
     assert "Smoothed gradient" in out
@@ -52,7 +54,7 @@ def test_each_block_of_the_page_on_hypergradients_runs(tmp_path):
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
 def test_each_block_of_the_page_on_loops_of_ones_own_runs(tmp_path):
-    out = "".join(run(block, tmp_path) for block in blocks(ROOT / "docs/hypergradients-in-your-loop.md", "python"))
+    out = run_each(blocks(ROOT / "docs/hypergradients-in-your-loop.md", "python"), tmp_path)
     assert out.count("  trust") >= 6
     assert "state='finished'" in out
 
