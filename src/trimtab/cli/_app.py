@@ -31,6 +31,8 @@ _COMMANDS = {  # in the order of a first day with trimtab; each in cli/_<name>.p
     "sensitivity": "Which hyperparameters matter, and how sure that is.",
     "advice": "What to do next: what to freeze, widen, shrink or repeat, or to stop.",
     "report": "Write a study as one HTML file that opens offline.",
+    "export": "Write a study as CSV, Parquet or JSON lines.",
+    "import": "Add a study that was exported as JSON lines to a storage.",
 }
 
 
@@ -43,7 +45,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"trimtab.cli._{name}"), name)
+        command: click.Command = getattr(
+            importlib.import_module(f"trimtab.cli._{name}"), name.replace("import", "import_")
+        )
         return command
 
     def resolve_command(

@@ -35,6 +35,7 @@ __all__ = [
 
 _SHORT_NAME = 24  # characters; a hyperparameter's name up to this length is never broken
 _VERDICT = 16  # characters into which a verdict may be broken; with less room it stands below the table
+_CELL = 2_000  # characters of one cell of a table
 _PIPE_WIDTH = 10_000  # where nobody looks at a screen, nothing is wrapped or cut
 
 
@@ -122,14 +123,19 @@ def print_table(
     for name in columns:
         justify: Literal["left", "right"] = "right" if name in right else "left"
         whole = name == "parameter" and max((len(clean(row[0])) for row in rows), default=0) <= _SHORT_NAME
-        table.add_column(Text(clean(name)), justify=justify, overflow="fold", no_wrap=whole)
+        table.add_column(Text(_cut(name)), justify=justify, overflow="fold", no_wrap=whole)
     for row in rows:
-        table.add_row(*(Text(clean(cell)) for cell in row))
+        table.add_row(*(Text(_cut(cell)) for cell in row))
     console = Console(file=sys.stdout, width=_width(), highlight=False, markup=False, emoji=False)
     with console.capture() as captured:
         console.print(Padding(table, (0, 0, 0, indent), expand=False))
     for line in captured.get().splitlines():
         click.echo(line.rstrip())
+
+
+def _cut(cell: str) -> str:
+    """A cell of a table: clean, and no longer than anybody reads."""
+    return clean(cell if len(cell) <= _CELL else f"{cell[:_CELL]} ...")
 
 
 def _width() -> int:

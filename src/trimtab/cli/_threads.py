@@ -14,6 +14,7 @@ from dataclasses import replace
 from trimtab.errors import StudyError, TrimtabError
 from trimtab.executors import Objective, Outcome, StoppedAtExit, evaluate
 from trimtab.records import Channel, Trial
+from trimtab.study._channel import StudyChannel
 
 __all__ = ["Threads"]
 
@@ -98,4 +99,6 @@ class _Stop:
     def should_stop(self, number: int) -> bool:
         if self._stopping.is_set():
             return True
-        return self._has_reported and self._channel is not None and self._channel.should_stop(number)
+        if self._channel is None or not self._channel.should_stop(number):
+            return False
+        return self._has_reported or not isinstance(self._channel, StudyChannel) or self._channel.is_lost(number)

@@ -45,19 +45,24 @@ objective_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for programs.")
 
+_LONGEST_REASON = 500  # characters
+_LONGEST_ERROR = 20_000  # characters of an error that are looked at
 _NUMBERS = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 
 
 def open_file(path: str) -> Storage:
-    """A storage to look at: a file or a URL. InputError if there is no such file, StorageError if it holds no studies."""
-    from trimtab.storage import open_storage
+    """A storage to look at, a file or a URL, its content checked as it is read.
+
+    InputError if there is no such file, StorageError if it holds no studies.
+    """
+    from trimtab.storage import Checked, open_storage
 
     file = path.removeprefix("sqlite:///")
     if os.path.isdir(file):
         raise InputError(f"{file!r} is a folder. Name a file with studies{_nearby(Path(file))}")
     if "://" not in file and not os.path.exists(file):
         raise InputError(f"There is no file {file!r}. Name a file with studies{_nearby(Path(file).parent)}")
-    return open_storage(path, must_exist=True, readonly=True)
+    return Checked(open_storage(path, must_exist=True, readonly=True))
 
 
 def open_study(path: str, name: str | None) -> Study:
@@ -158,8 +163,8 @@ def failures(trials: Sequence[Trial]) -> list[Failure]:
 
 
 def _reason(trial: Trial) -> str:
-    lines = [line.strip() for line in (trial.error or "").splitlines() if line.strip()]
-    return lines[-1] if lines else "no reason was recorded"
+    lines = [line.strip() for line in (trial.error or "")[-_LONGEST_ERROR:].splitlines() if line.strip()]
+    return lines[-1][:_LONGEST_REASON] if lines else "no reason was recorded"
 
 
 def print_failures(trials: Sequence[Trial], most: int = 5) -> None:

@@ -1,5 +1,6 @@
 """Records: what happened (events), what it amounts to (the table), and one trial at a time."""
 
+from trimtab.records._check import LogCheck
 from trimtab.records._curves import Curve
 from trimtab.records._events import (
     Created,
@@ -45,6 +46,7 @@ __all__ = [
     "Fold",
     "Goals",
     "Limit",
+    "LogCheck",
     "Opened",
     "Released",
     "Reported",

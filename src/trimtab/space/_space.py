@@ -196,7 +196,7 @@ class Space:
             if values:
                 try:
                     x[here, j] = column.parameter.restore(values)
-                except (KeyError, TypeError, ValueError) as error:
+                except (KeyError, TypeError, ValueError, OverflowError) as error:
                     raise SpaceError(
                         f"A stored value of parameter {name!r} is not valid in this space: {error}. Open the study "
                         "with the space it had."

@@ -64,7 +64,7 @@ def events_of(rows: Sequence[Row], where: str) -> list[Event]:
                 events += _parsed(chunk, owners)
             except StorageError:
                 raise
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
                 raise StorageError(
                     f"{where} holds an event that no trimtab wrote, between events {start} and {start + len(chunk)} "
                     f"({type(error).__name__}: {error}). It was damaged or edited: see what `trimtab check` says of it, or go "

@@ -100,6 +100,12 @@ class StudyChannel:
                 self.pruned.add(number)
             return number in self.pruned
 
+    def is_lost(self, number: int) -> bool:
+        """Whether the trial is another's by now, or ended by another."""
+        with self._lock:
+            self._journal.sync()
+            return number in self._attempts and not self._is_ours(number)
+
     def _is_pruned(self, pruner: Pruner, number: int) -> bool:
         journal = self._journal
         curves = journal.fold.curves

@@ -1,4 +1,4 @@
-"""Trials as a pandas DataFrame."""
+"""Trials as columns: for pandas, and for the files of `Study.export`."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from trimtab.records import VALUE, Trial
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["frame_of"]
+__all__ = ["columns_of", "frame_of"]
 
 
-def frame_of(trials: Sequence[Trial], names: Sequence[str]) -> pd.DataFrame:
-    """One row a trial: number, state, value, each outcome that has a name, each parameter (missing where inactive),
-    seconds, error; then the derivatives that were reported, as gradient_<parameter>.
+def columns_of(trials: Sequence[Trial], names: Sequence[str]) -> dict[str, list[Any]]:
+    """One entry a trial: number, state, value, each outcome that has a name, each parameter `names` (None where inactive),
+    seconds, error; then the derivatives that were reported, as gradient_<parameter>. NaN where there is no number.
 
     With several objectives there is no value. An outcome that has the name of another column gets the prefix
     "outcome_", then a parameter "param_".
     """
-    pandas = require("pandas", "pandas")
-    columns: dict[str, Any] = {
+    columns: dict[str, list[Any]] = {
         "number": [t.number for t in trials],
         "state": [t.state for t in trials],
         "value": [math.nan if t.value is None else t.value for t in trials],
@@ -39,12 +38,25 @@ def frame_of(trials: Sequence[Trial], names: Sequence[str]) -> pd.DataFrame:
             columns[column] = [t.outcomes.get(name, math.nan) for t in trials]
     taken = {*columns, "seconds", "error"}
     for name in names:
-        values = np.empty(len(trials), dtype=object)
-        values[:] = [t.params.get(name) for t in trials]
-        columns[f"param_{name}" if name in taken else name] = pandas.Series(values).infer_objects()
+        columns[f"param_{name}" if name in taken else name] = [t.get(name) for t in trials]
     columns["seconds"] = [t.seconds for t in trials]
     columns["error"] = [t.error for t in trials]
     for name in dict.fromkeys(name for t in trials for name in t.gradient):
         columns[f"gradient_{name}"] = [t.gradient.get(name, math.nan) for t in trials]
-    frame: pd.DataFrame = pandas.DataFrame(columns)
+    return columns
+
+
+def frame_of(trials: Sequence[Trial], names: Sequence[str]) -> pd.DataFrame:
+    """`columns_of` as a table of pandas."""
+    pandas = require("pandas", "pandas")
+    frame: pd.DataFrame = pandas.DataFrame(
+        {name: _series(pandas, cells) for name, cells in columns_of(trials, names).items()}
+    )
     return frame
+
+
+def _series(pandas: Any, cells: list[Any]) -> Any:
+    """A cell may hold a list or a tuple: nothing of it is taken apart."""
+    values = np.empty(len(cells), dtype=object)
+    values[:] = cells
+    return pandas.Series(values).infer_objects()

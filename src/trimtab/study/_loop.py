@@ -209,6 +209,12 @@ class _Loop:
         """Tell the study. Returns the outcome, with an ObjectiveError where it lacks a number that the goals need; and
         whether it counted: another process may have had the trial after us, and told it first."""
         number = outcome.number
+        is_result = outcome.error is None and outcome.value is not None and _PRUNED not in outcome.mro
+        if not is_result and self.channel.is_lost(
+            number
+        ):  # it gave up because the trial is another's: that is no end of it
+            self.channel.ended(number)
+            return outcome, False
         self.channel.ended(number)
         if outcome.error is None and outcome.value is not None:
             try:

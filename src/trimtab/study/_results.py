@@ -176,6 +176,17 @@ class Results:
 
         return advice(self, epsilon=epsilon, confidence=confidence)
 
+    def export(self, path: str | os.PathLike[str], format: str | None = None) -> Path:
+        """Write the study as a file for other programs. Returns the path.
+
+        format: "csv" or "parquet" (a row a trial), or "jsonl" (the whole log, which `trimtab.storage.import_study` reads back
+            exactly); None takes it from the ending of the path. Parquet needs the extra trimtab[parquet].
+        An existing file is replaced. InputError for another format, StorageError where the file cannot be written.
+        """
+        from trimtab.study._export import format_of, write_export
+
+        return write_export(self, path, format_of(path, format))
+
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write one HTML file that opens offline: history, best, sensitivities, failures, and how it was made."""
         from trimtab.report import write_report
