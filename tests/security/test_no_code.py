@@ -9,7 +9,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "trimtab"
 OWN_PROCESSES = "talks to worker processes that this run started itself, over a pipe that nobody else can open"
 ALLOWED = {  # file -> what it may use, and why
     "executors/_process.py": ({"pickle.loads"}, OWN_PROCESSES),
-    "executors/_processes.py": ({"pickle.loads"}, OWN_PROCESSES),
+    "executors/_parcels.py": ({"pickle.loads"}, OWN_PROCESSES),
     "executors/_worker.py": ({"pickle.loads"}, OWN_PROCESSES),
     "cli/_yaml.py": ({"yaml.load"}, "with a loader made from yaml.SafeLoader: plain values only"),
 }
