@@ -14,7 +14,10 @@ from pathlib import Path
 from types import ModuleType
 
 import trimtab
+import trimtab.integrations.mlflow
 import trimtab.integrations.sklearn
+import trimtab.integrations.tensorboard
+import trimtab.logs
 import trimtab.plots
 import trimtab.pruners
 import trimtab.samplers
@@ -30,6 +33,9 @@ MODULES = [
     trimtab.sensitivity,
     trimtab.plots,
     trimtab.integrations.sklearn,
+    trimtab.integrations.mlflow,
+    trimtab.integrations.tensorboard,
+    trimtab.logs,
     trimtab.testing,
     trimtab.errors,
 ]
