@@ -30,6 +30,7 @@ _COMMANDS = {  # in the order of a first day with trimtab; each in cli/_<name>.p
     "best": "The best configuration of a study, ready to use.",
     "sensitivity": "Which hyperparameters matter, and how sure that is.",
     "advice": "What to do next: what to freeze, widen, shrink or repeat, or to stop.",
+    "check": "Whether a stored study is whole; repairs what can be repaired.",
     "report": "Write a study as one HTML file that opens offline.",
     "export": "Write a study as CSV, Parquet or JSON lines.",
     "import": "Add a study that was exported as JSON lines to a storage.",
