@@ -26,6 +26,7 @@ _COMMANDS = {  # in the order of a first day with trimtab; each in cli/_<name>.p
     "demo": "Tune a real neural network now: about a minute, no code needed.",
     "doctor": "What works here: versions, file system, optional parts.",
     "run": "Tune your own program or function, as a settings file says.",
+    "worker": "Join a study that is stored: evaluate trials of it, on this machine.",
     "show": "How a study stands: trials, best, failures and their reasons.",
     "best": "The best configuration of a study, ready to use.",
     "sensitivity": "Which hyperparameters matter, and how sure that is.",

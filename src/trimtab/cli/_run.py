@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trimtab.cli._findings import best_json, print_best
+from trimtab.cli._options import TakesCommand
 from trimtab.cli._output import clean, note, print_json, say, say_wrapped
 from trimtab.cli._view import (
     failures,
@@ -29,21 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 
-class _Run(click.Command):
-    """Knows what is wrong when a program's options are taken for its own."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        try:
-            return super().parse_args(ctx, args)
-        except click.NoSuchOption as error:
-            raise click.UsageError(
-                f"{error.format_message()} If {error.option_name} belongs to your program, put -- before the program: "
-                "trimtab run STUDY.toml -- python train.py ...",
-                ctx,
-            ) from None
-
-
-@click.command(cls=_Run)
+@click.command(cls=TakesCommand)
 @click.argument("settings_file", metavar="STUDY.toml")
 @click.argument("command", metavar="[-- COMMAND ...]", nargs=-1, type=click.UNPROCESSED)
 @click.option(
@@ -74,7 +61,10 @@ class _Run(click.Command):
     help="The same seed gives the same search. Overrides [study] seed.",
 )
 @click.option(
-    "--storage", metavar="FILE", help="SQLite file of the study. Overrides [study] storage.  [default: STUDY.db]"
+    "--storage",
+    metavar="STORAGE",
+    help="SQLite file of the study, or postgresql://user:password@host/database. Overrides [study] storage.  "
+    "[default: STUDY.db]",
 )
 @json_option
 def run(
@@ -100,6 +90,7 @@ def run(
       max_regret = 0.001         # when hardly more than that can be gained
       direction = "minimize"     # or "maximize"; several objectives: see below
       sampler = "auto"           # also name, seed, storage, workers, retries
+      pruner = "median"          # or "asha": end unpromising trials early
     \b
       [space]
       lr         = {type="float", low=1e-4, high=1e-1, log=true}
@@ -139,6 +130,7 @@ def run(
       outcome_constraints = ["memory <= 8"]  # limits that a result must keep
       repeats = 5           # noisy: what may be best is run up to 5 times
       understand = 0.2      # share of the trials that tell what matters
+      deterministic = true  # one seed, one study: any number of workers
       start = [{lr=1e-3, units=64, ...}]     # run these before all others
       warm_start = "earlier.db"  # and then the 3 best of an earlier study
 
@@ -149,7 +141,8 @@ def run(
 
     Instead of a command, function = "module:function" names a Python function of the trial that returns the result.
 
-    The study is kept in STUDY.db. Interrupt it with Ctrl-C when you like: the same command goes on.
+    The study is kept in STUDY.db. Interrupt it with Ctrl-C when you like: the same command goes on. Others can help at any
+    time, and with storage = "postgresql://user:password@host/database" on any machine: trimtab worker.
 
     \b
     Examples:

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from trimtab.cli._settings import Settings
     from trimtab.study import Study
 
-__all__ = ["search"]
+__all__ = ["PLAN", "objective_of", "search"]
+
+PLAN = (  # settings that workers take from the study, which join it later
+    "n_trials", "patience", "target", "max_regret", "retries", "repeats", "understand", "pruner", "deterministic"
+)  # fmt: skip
 
 
 def search(settings: Settings) -> tuple[Study, bool]:
@@ -23,7 +27,7 @@ def search(settings: Settings) -> tuple[Study, bool]:
     from trimtab.samplers import resolve
     from trimtab.study import Study, evaluated, maximize, minimize
 
-    objective, executor = _objective(settings)
+    objective, executor = objective_of(settings)
     ends = (settings.n_trials, settings.timeout, settings.patience, settings.target, settings.max_regret)
     if all(end is None for end in ends) and settings.sampler != "grid":
         raise InputError(
@@ -40,6 +44,7 @@ def search(settings: Settings) -> tuple[Study, bool]:
         storage=settings.storage,
         name=settings.name,
         seed=settings.seed,
+        pruner=settings.pruner,
     )
     missing = [path for path in settings.warm_start if "://" not in path and not os.path.exists(path)]
     if missing and not len(study):  # a study that has begun needs them no more
@@ -47,6 +52,7 @@ def search(settings: Settings) -> tuple[Study, bool]:
     if settings.command is not None:
         objective = replace(objective, goals=study.goals)  # a stored study knows its own, if the file names none
     _note_begin(study, settings, evaluated(study))
+    study._journal.plan({name: getattr(settings, name) for name in PLAN})  # numbers and names, never a command
     begin = maximize if settings.direction == "maximize" else minimize
     try:
         study = begin(  # the total of all processes that run this study at the same time
@@ -68,6 +74,8 @@ def search(settings: Settings) -> tuple[Study, bool]:
             retries=settings.retries,
             repeats=settings.repeats,
             understand=settings.understand,
+            pruner=settings.pruner,
+            deterministic=settings.deterministic,
             start=settings.start,
             warm_start=list(settings.warm_start),
         )
@@ -84,7 +92,7 @@ def _note_begin(study: Study, settings: Settings, done: int) -> None:
         note(f"Study {clean(repr(study.name))} in {clean(study.storage.describe())} goes on after {done} trials{end}.")
 
 
-def _objective(settings: Settings) -> tuple[Any, Any]:
+def objective_of(settings: Settings) -> tuple[Any, Any]:
     """What is evaluated, checked before anything runs, and where (None: as the study decides)."""
     if settings.command is not None:
         from trimtab.cli._command import Command

@@ -42,6 +42,8 @@ _STUDY: dict[str, tuple[type, ...]] = {
     "retries": (int,),
     "repeats": (int,),
     "understand": (int, float),
+    "pruner": (str,),
+    "deterministic": (bool,),
     "start": (list,),
     "warm_start": (str, list),
 }
@@ -94,6 +96,8 @@ class Settings:
     understand: float = 0.0
     start: Sequence[Mapping[str, Any]] = ()
     warm_start: Sequence[str] = ()
+    pruner: str | None = None
+    deterministic: bool = False
     command: tuple[str, ...] | None = None
     shell: bool = False
     function: str | None = None
