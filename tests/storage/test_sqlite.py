@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import pickle
@@ -308,53 +307,6 @@ def test_reading_again_looks_at_nothing_old(path):
 
     assert min(times) < 0.001
     storage.close()
-
-
-# kill -9
-
-KILL = """
-import json, os, random, signal, sys, time
-from trimtab.records import Created, Finished, Started
-from trimtab.storage import SQLite
-path, rounds, rng = sys.argv[1], int(sys.argv[2]), random.Random(int(sys.argv[3]))
-acknowledged, next_number = set(), 0
-for _ in range(rounds):
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        storage = SQLite(path)
-        while True:
-            begun = Started(next_number, 0, {}, 0.0)
-            storage.append("s", [Created(next_number, {"x": "y" * 500}, "sampler", 0.0), begun])
-            storage.append("s", [Finished(next_number, "finished", 1.0, 0.0, None, 0.0)])
-            os.write(writing, b"%d\\n" % next_number)
-            next_number += 1
-    os.close(writing)
-    time.sleep(rng.uniform(0.0, 0.04))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    with os.fdopen(reading) as acks:
-        acknowledged.update(int(line) for line in acks)
-    storage = SQLite(path)
-    events, _ = storage.read("s")
-    storage.close()
-    keys = {(event.kind, event.number) for event in events}
-    missing = [n for n in acknowledged if ("finished", n) not in keys or ("created", n) not in keys]
-    assert not missing, f"acknowledged and not in the file: {missing}"
-    assert all(("started", n) in keys for kind, n in keys if kind == "created"), "half an append"
-    next_number = max((n for _, n in keys), default=-1) + 1
-print(json.dumps(len(acknowledged)))
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_kill_9_loses_nothing_that_was_acknowledged(path):
-    run = subprocess.run([sys.executable, "-c", KILL, path, "30", "0"], capture_output=True, text=True, timeout=200)
-
-    assert run.returncode == 0, run.stderr
-    assert json.loads(run.stdout) > 30  # it did write between the kills
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def test_memory_and_file_give_the_same(path):
