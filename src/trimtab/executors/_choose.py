@@ -21,7 +21,7 @@ def executor_of(workers: int = 1, executor: Executor | None = None) -> Executor:
         return Serial() if workers.__index__() == 1 else Processes(workers.__index__())
     if not isinstance(executor, Executor):
         raise InputError(
-            f"executor must be an Executor, such as trimtab.executors.Processes(4), got {executor!r}. "
-            "For so many processes of this machine write workers=4."
+            f"executor must be an Executor, such as trimtab.executors.Processes(4, time_limit=600) or "
+            f"trimtab.executors.Ray(), got {executor!r}. For so many processes of this machine write workers=4."
         )
     return executor

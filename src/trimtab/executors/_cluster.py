@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from trimtab.errors import InputError, StudyError
@@ -74,12 +74,14 @@ class Cluster(StoppedAtExit):
         deadline = None if timeout is None else time.monotonic() + timeout
         while self._runs:
             left = _POLL if deadline is None else min(_POLL, max(0.0, deadline - time.monotonic()))
-            self._heard.extend(self._listen(left))
+            heard = self._listen(left)
+            self._heard.extend(heard)
             while self._heard:
                 outcome = self._take(*self._heard.popleft())
                 if outcome is not None:  # only one: an error from the channel must not lose it
                     return [outcome]
-            if deadline is not None and time.monotonic() >= deadline:
+            late = -1.0 if deadline is None else time.monotonic() - deadline
+            if late > _POLL or (late >= 0.0 and not heard):  # what is there already is heard, within reason
                 break
         return []
 
@@ -130,7 +132,7 @@ class Cluster(StoppedAtExit):
         """Have the task evaluated, at most once."""
         raise NotImplementedError
 
-    def _listen(self, seconds: float) -> Iterable[Message]:
+    def _listen(self, seconds: float) -> list[Message]:
         """What the nodes said, within `seconds`; of a run first its reports, then its end."""
         raise NotImplementedError
 

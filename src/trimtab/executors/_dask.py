@@ -57,7 +57,9 @@ class Dask(Cluster):
                 )
             client = distributed.Client(client, set_as_default=False)
         if client.asynchronous:
-            raise InputError("Dask needs a client that is not asynchronous: Client(address), without asynchronous=True.")
+            raise InputError(
+                "Dask needs a client that is not asynchronous: Client(address), without asynchronous=True."
+            )
         threads = sum(client.nthreads().values())
         if workers is None and threads < 1:
             raise InputError("The Dask cluster has no worker yet. Start some, or give workers=.")
@@ -94,19 +96,26 @@ class Dask(Cluster):
         future.add_done_callback(lambda _: inbox.put((run, "done")))
 
     def _listen(self, seconds: float) -> list[Message]:
+        messages: list[Message] = []
         try:
             message = self._inbox.get(timeout=seconds) if seconds > 0 else self._inbox.get_nowait()
+            while True:
+                messages += self._sort(*message)
+                message = self._inbox.get_nowait()
         except queue.Empty:
-            return []
-        run, kind, *rest = message
-        if kind == "begin":
-            return self._let_begin(run, *rest)
-        if kind == "fetch":
-            self._answer_with(run, self._objective)
-            return []
-        if kind == "done":
-            return self._judge(run)
-        return [message]
+            return messages
+
+    def _sort(self, run: int, kind: str, *rest: Any) -> list[Message]:
+        """The message itself, unless it concerns this executor only."""
+        match kind:
+            case "begin":
+                return self._let_begin(run, *rest)
+            case "fetch":
+                self._answer_with(run, self._objective)
+                return []
+            case "done":
+                return self._judge(run)
+        return [(run, kind, *rest)]
 
     def _let_begin(self, run: int, address: str) -> list[Message]:
         """The first that asks; a second asks because the scheduler takes the first for dead."""
@@ -149,7 +158,7 @@ class Dask(Cluster):
     def _run_errands(self, errands: queue.SimpleQueue[tuple[int, Any] | None]) -> None:
         """A thread: what takes a worker's or the scheduler's time, so that the study's own need not wait for them."""
         inbox, key, census = self._inbox, self._key, time.monotonic()
-        while self._client.status == "running":
+        while self._client.status not in ("closing", "closed"):
             try:
                 errand = errands.get(timeout=_CENSUS)
                 if errand is None:

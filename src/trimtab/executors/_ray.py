@@ -77,8 +77,7 @@ class Ray(Cluster):
         return min(fits)
 
     def _begin(self, objective: bytes) -> None:
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
+        strategies: Any = require("ray.util.scheduling_strategies", "ray")
         here = self._ray.get_runtime_context().get_node_id()
         self._key = secrets.token_hex(8)
         self._objective = self._ray.put(objective)
@@ -88,7 +87,7 @@ class Ray(Cluster):
                 num_cpus=0,
                 max_restarts=-1,
                 max_concurrency=max(1000, 2 * self.capacity + 10),  # each running trial may wait for an answer
-                scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=True),
+                scheduling_strategy=strategies.NodeAffinitySchedulingStrategy(here, soft=True),
             )
             .remote()
         )
@@ -159,7 +158,8 @@ class _Mailbox:
         self._some.set()
 
     async def ask(self, run: int) -> bool:
-        answer = self._answers[run] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._answers[run] = answer
         await self.put(run, "ask")
         return await answer
 

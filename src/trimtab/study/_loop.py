@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from trimtab.errors import InputError, ObjectiveError, SearchEnded, StudyError, TrialPruned
-from trimtab.executors import Executor, Outcome, Processes, executor_of
+from trimtab.executors import Cluster, Executor, Outcome, Processes, executor_of
 from trimtab.logs import log_event
 from trimtab.records import Trial
 from trimtab.samplers import Grid
@@ -151,7 +151,7 @@ class _Loop:
                     self._tell(outcome)
                 self.in_flight.pop(outcome.number, None)
             # Another executor may evaluate inside wait, as Serial does: it would run what was interrupted again.
-            self.unheard = pool.wait(0) if isinstance(pool, Processes) else []
+            self.unheard = pool.wait(0) if isinstance(pool, Processes | Cluster) else []
             if not self.unheard:
                 break
         for number in self.in_flight:

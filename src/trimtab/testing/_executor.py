@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -42,12 +43,17 @@ class _Odd(Exception):
 def check_executor(make: Callable[[], Executor]) -> None:
     """Raises AssertionError, saying what is wrong, unless the executors that `make()` gives keep the contract of
     `trimtab.executors.Executor`.
+
+    Of one that evaluates elsewhere than in this process, also that it survives trials that never end or kill their
+    process.
     """
     assert isinstance(make(), Executor), "make() must return an Executor"
     _gives_every_outcome_once(make())
     _tells_what_was_raised(make())
     _connects_trials_to_the_study(make())
     _keeps_to_its_capacity(make())
+    _survives_what_never_ends(make())
+    _loses_what_kills_its_process(make())
 
 
 def _run(executor: Executor, trials: list[Trial]) -> list[Outcome]:
@@ -167,3 +173,64 @@ def _keeps_to_its_capacity(executor: Executor) -> None:
         assert time.monotonic() - begun < 10.0, "stop() must not wait for running trials"
         assert given_up == list(range(executor.capacity)), f"stop() names the trials given up, got {given_up}"
         assert executor.stop() == [], "a second stop() finds nothing"
+
+
+def _survives_what_never_ends(executor: Executor) -> None:
+    """It costs its own trial only, `stop` gives it up, and its place is free again."""
+
+    def objective(trial: Trial) -> float:
+        while trial["hangs"] and not trial.should_stop():
+            time.sleep(0.02)
+        return float(os.getpid())
+
+    with executor:
+        executor.start(objective, _Notes())
+        if _is_here(executor):
+            return
+        executor.submit(Trial(2, {"hangs": True}))
+        for number in range(4, 8) if executor.capacity > 1 else ():
+            executor.submit(Trial(number, {"hangs": False}))
+            ended = executor.wait(60.0)
+            assert [o.number for o in ended] == [number], f"a trial that hangs holds up another one: {ended}"
+        assert executor.wait(1.0) == [], "a trial that hangs ended"
+        begun = time.monotonic()
+        assert executor.stop() == [2], "stop() names the trial that hangs"
+        assert time.monotonic() - begun < 10.0, "stop() must not wait for a trial that hangs"
+        executor.start(objective, _Notes())
+        for number in range(executor.capacity):
+            executor.submit(Trial(number, {"hangs": False}))
+        ended = [outcome for _ in range(executor.capacity) for outcome in executor.wait(60.0)]
+        assert len(ended) == executor.capacity, "after stop() every place is free again"
+
+
+def _loses_what_kills_its_process(executor: Executor) -> None:
+    """The outcome says so, the executor does not try it again by itself, and the next trial runs."""
+
+    def objective(trial: Trial) -> float:
+        if trial["dies"]:
+            trial.report(0.0, 0)
+            trial.should_stop()  # answered, so the report has arrived
+            os._exit(1)
+        return float(os.getpid())
+
+    notes = _Notes()
+    with executor:
+        executor.start(objective, notes)
+        if _is_here(executor):
+            return
+        outcomes = _run(executor, [Trial(n, {"dies": n == 1}) for n in range(1, 4)])
+    by_number = {outcome.number: outcome for outcome in outcomes}
+    assert sorted(by_number) == [1, 2, 3], f"each trial has one outcome, got {outcomes}"
+    assert by_number[1].lost, f"its process died: {by_number[1]}"
+    assert by_number[1].error, f"an outcome that is lost says why: {by_number[1]}"
+    assert by_number[1].exception is None, f"it raised nothing: {by_number[1]}"
+    assert not by_number[2].lost, f"it ended by itself: {by_number[2]}"
+    assert not by_number[3].lost, f"it ended by itself: {by_number[3]}"
+    assert [number for number, *_ in notes.reports] == [1], "a trial whose process died was evaluated again, unasked"
+
+
+def _is_here(executor: Executor) -> bool:
+    """Whether it evaluates in this process, by an objective that tells where it runs."""
+    executor.submit(Trial(0, {"hangs": False, "dies": False}))
+    (outcome,) = executor.wait(None)
+    return outcome.value == float(os.getpid())
