@@ -26,10 +26,15 @@ N = 300
 
 def fill(storage, name, n=N, text="x"):
     storage.append(
-        name, [Opened(0, {"space": SPACE.to_dict(), "direction": "minimize", "seed": 0, "sampler": "x"}, 0.0)]
+        name,
+        [
+            Opened(
+                0, {"space": SPACE.to_dict(), "direction": "minimize", "seed": 0, "sampler": "x", "trimtab": "0"}, 0.0
+            )
+        ],
     )
     for k in range(n):
-        storage.append(name, [Created(k, {"a": k / n}, "sampler", 0.0), Started(k, 0, {"pid": 1}, 0.0)])
+        storage.append(name, [Created(k, {"a": k / n}, "sampler", 0.0), Started(k, 0, {"host": "h", "pid": 1}, 0.0)])
         storage.append(name, [Finished(k, "finished", float(k), 1.0, text, 0.0)])
 
 

@@ -335,3 +335,16 @@ def test_a_told_value_that_is_no_number_is_named_as_such():
         s.tell(s.ask())
     with pytest.raises(ObjectiveError, match=r"value= of add_trial\(\) must be one real number, got 'x'"):
         s.add_trial(s.trials[0].params, "x")
+
+
+def test_a_very_long_error_keeps_its_beginning_and_its_end():
+    study = tt.Study({"a": tt.Float(0, 1)}, sampler="random", seed=0)
+    long = "first line\n" + "x" * 1_000_000 + "\nlast line"
+    study.tell(study.ask(), state="failed", error=long)
+    study.tell(study.ask(), state="failed", error="short")
+    kept = study.trials[0].error
+    assert len(kept) < 21_000
+    assert kept.startswith("first line")
+    assert kept.endswith("last line")
+    assert "980,021 characters were left out here" in kept
+    assert study.trials[1].error == "short"

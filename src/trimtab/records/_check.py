@@ -10,12 +10,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from trimtab.records._events import Created, Event, Finished, Opened, Released, Reported, Started
+from trimtab.records._events import Created, Event, Finished, Opened, Released, Reported, Started, event_key
 from trimtab.records._goals import Goals
 from trimtab.records._table import FINISHED, STATES
 from trimtab.space import Space
 
-__all__ = ["LogCheck"]
+__all__ = ["LogCheck", "check_event"]
 
 _MOST = 2**31 - 1  # numbers of trials, attempts and processes
 _ENDS = frozenset(STATES[FINISHED:])
@@ -33,14 +33,8 @@ class LogCheck:
 
     def take(self, event: Event) -> None:
         """The next event. ValueError says what is wrong with it, or with its place."""
-        kind, number = event.kind, event.number
-        part = getattr(event, "attempt", 0) if kind != "reported" else getattr(event, "part", 0)
-        if type(number) is not int or not 0 <= number <= _MOST or type(part) is not int or not 0 <= part <= _MOST:
-            got = f"{kind} {number!r:.40} ({part!r:.40})"
-            raise ValueError(f"the numbers of an event must be whole and from 0 to {_MOST}, got {got}")
-        if not isinstance(event.at, (int, float)):
-            raise ValueError(f"the time must be a number, got {event.at!r:.40}")
-        _CHECKS[kind](event)
+        check_event(event)
+        kind, number, part = event_key(event)
         self._check_place(kind, number)
         if (kind, number, part) in self._keys:
             raise ValueError(f"the event {kind} {number} ({part}) is there twice")
@@ -74,6 +68,17 @@ class LogCheck:
             self._n += 1
         elif number >= self._n:
             raise ValueError(f"trial {number} is {kind} before it is created")
+
+
+def check_event(event: Event) -> None:
+    """ValueError says what is wrong with an event by itself, wherever it stands."""
+    kind, number, part = event_key(event)
+    if type(number) is not int or not 0 <= number <= _MOST or type(part) is not int or not 0 <= part <= _MOST:
+        got = f"{kind} {number!r:.40} ({part!r:.40})"
+        raise ValueError(f"the numbers of an event must be whole and from 0 to {_MOST}, got {got}")
+    if not isinstance(event.at, (int, float)):
+        raise ValueError(f"the time must be a number, got {event.at!r:.40}")
+    _CHECKS[kind](event)
 
 
 def _check_opened(event: Opened) -> None:

@@ -19,7 +19,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 from trimtab.errors import StorageError
-from trimtab.records import Created, Event, event_body, event_key
+from trimtab.records import Created, Event, LogCheck, event_body, event_key
+from trimtab.records._check import check_event
 from trimtab.records._faults import faults, mend
 from trimtab.storage._connect import connect, is_ours, version_of
 from trimtab.storage._files import check_readable, check_writable, locked
@@ -94,7 +95,16 @@ def check_file(path: str) -> Checked:
 
 
 def _look_at(found: Checked, name: str, events: Sequence[Event]) -> None:
-    found.faults += [f"study {name!r}: {fault}" for fault in faults(events)]
+    wrong = faults(events)
+    if not wrong:
+        check = LogCheck()
+        try:
+            for event in events:
+                check.take(event)
+            check.settle()
+        except ValueError as error:
+            wrong = [str(error)]
+    found.faults += [f"study {name!r}: {fault}" for fault in wrong]
     found.studies[name] = sum(isinstance(event, Created) for event in events)
     found.events += len(events)
 
@@ -150,7 +160,9 @@ def _event(row: Row) -> Event:
         isinstance(number, int) and isinstance(part, int) and isinstance(at, (int, float)) and isinstance(body, str)
     ):
         raise TypeError("a column of another type")
-    return event_of((kind, number, part, float(at), body))
+    event = event_of((kind, number, part, float(at), body))
+    check_event(event)
+    return event
 
 
 def _first(rejected: Sequence[tuple[_Stored, str]]) -> str:

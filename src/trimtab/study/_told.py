@@ -12,6 +12,8 @@ from trimtab.records import FINISHED, STATES, Goals, objective_outcomes
 
 __all__ = ["Told", "needed", "told", "told_seconds"]
 
+_LONGEST = 20_000  # characters of an error that are stored: 200 lines of a traceback and more
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -32,13 +34,14 @@ def told(state: str, value: object, error: str | None, who: str, goals: Goals) -
     """The end of a trial as it is stored: a value, or an outcome that the goals need, that is not finite is a failure.
 
     value: one number where the goals need no more, or a mapping from names to numbers; more names than needed are kept.
-    who: the argument that it came by, "" for what the objective returned.
+    error: its middle is cut where it is very long. who: the argument that it came by, "" for what the objective returned.
     Raises ObjectiveError for anything else, InputError for an unknown state.
     """
     if state not in STATES[FINISHED:]:
         raise InputError(f"state must be 'finished', 'pruned' or 'failed', got {state!r}.")
     if error is not None and not isinstance(error, str):
         raise InputError(f"error must be a text, got {error!r}. Write error=repr(exception).")
+    error = None if error is None else _shortened(error)
     if state == "failed" or (state == "pruned" and value is None):
         return Told(state, error=error)
     result = needed(objective_outcomes(value, who), who, goals)
@@ -71,6 +74,14 @@ def needed(result: float | dict[str, float], who: str, goals: Goals) -> float | 
             f"{'is' if len(missing) == 1 else 'are'} missing, got {_listed(list(result))}. Return {example}."
         )
     return result
+
+
+def _shortened(text: str) -> str:
+    """A text of at most `_LONGEST` characters, and a remark where the middle was cut: causes stand at both ends."""
+    if len(text) <= _LONGEST:
+        return text
+    half = _LONGEST // 2
+    return f"{text[:half]}\n... {len(text) - 2 * half:,} characters were left out here ...\n{text[-half:]}"
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:
