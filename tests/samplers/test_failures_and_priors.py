@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from trimtab.errors import SearchEnded
-from trimtab.records import FAILED, PRUNED, TrialTable
-from trimtab.samplers import GP, TPE, Auto
+from trimtab.records import FAILED, PRUNED, Goals, TrialTable
+from trimtab.samplers import CMAES, GP, TPE, Auto
 from trimtab.space import Categorical, Float, Int, Space
 
 NONE = np.empty((0, 0))
@@ -77,6 +78,30 @@ def test_a_pruned_trial_is_no_failure(sampler):
     held = [s.y if isinstance(sampler, GP) else s.history.y for s in states]
     assert np.isinf(held[0]).sum() == 6
     assert np.isnan(held[1]).sum() == 6
+
+
+@pytest.mark.parametrize("sampler", [GP(n_candidates=200), TPE(), CMAES(), Auto()], ids=lambda s: type(s).__name__)
+@pytest.mark.parametrize("limit", [(), ["memory <= 8"]], ids=["plain", "limit"])
+def test_the_last_value_of_a_pruned_trial_is_no_result(sampler, limit):
+    """Whether it was the lowest of all, the highest, or none: the next suggestions are the same."""
+    if sampler == CMAES():
+        pytest.importorskip("cmaes")
+    goals = Goals.of("minimize", None, limit)
+    space = Space({"a": Float(0, 1), "b": Float(0, 1)})
+    x = space.sample(20, np.random.default_rng(0))
+    suggested = []
+    for last in (-5.0, 50.0, math.nan):
+        y = np.arange(20.0)
+        table = TrialTable.of(space, x, np.stack([y, y - 30], axis=1) if limit else y, goals=goals)
+        table.state[::3] = PRUNED
+        table.y[::3] = last
+        if table.several is not None:
+            table.several[::3] = last
+        state = sampler.update(sampler.init(space, 0), table)
+        suggested.append(sampler.suggest(state, np.empty((0, 2)), 3, np.random.default_rng([0, 20])))
+
+    assert_array_equal(suggested[0], suggested[1])
+    assert_array_equal(suggested[0], suggested[2])
 
 
 @pytest.mark.parametrize("sampler", [GP(), TPE()], ids=lambda s: type(s).__name__)

@@ -6,14 +6,14 @@ of its kernel is additive: effects of single hyperparameters are what so few tri
 log, normal scores, Yeo-Johnson) is the one that predicts left-out trials best.
 
 Pending trials enter as if they came out at their posterior mean (kriging believer). Pruned ones enter at the bad end,
-so that their neighbourhood is avoided; failed ones at the upper quartile: the worst value would be a cliff that hides
-the good configurations beside it. What they teach is the probability of success, a second model, whose log is added to
-the improvement, twice. A prior of the user is added too, and fades. Gradients that trials reported are observations of
-the model, see `_gp_slopes`.
+so that their neighbourhood is avoided: the last value that they reported is no result, and compares with none. Failed
+ones enter at the upper quartile: the worst value would be a cliff that hides the good configurations beside it. What
+they teach is the probability of success, a second model, whose log is added to the improvement, twice. A prior of the
+user is added too, and fades. Gradients that trials reported are observations of the model, see `_gp_slopes`.
 
 Notation
     x      ended trials, NaN where inactive             (n, d)
-    y      their objective, minimised; infinite where failed, NaN where pruned without a value (n,)
+    y      their objective, minimised; infinite where failed, NaN where pruned (n,)
     z      y warped to mean 0, sd 1                     (n,)
     slopes derivatives of y by x, NaN where not told    (n, d)
     c(n)   checkpoint: hyperparameters are those of the first c(n) ended trials
@@ -48,7 +48,7 @@ from trimtab.acquisition import (
 from trimtab.errors import InputError
 from trimtab.numerics import WARPS, FloatArray, IntArray, log_slope, sobol_points
 from trimtab.numerics._threads import one_blas_thread
-from trimtab.records import FAILED, TrialTable
+from trimtab.records import FAILED, PRUNED, TrialTable
 from trimtab.samplers._gp_goals import MOST_OBJECTIVES, Several, promising
 from trimtab.samplers._gp_slopes import Tangents
 from trimtab.space import Space
@@ -59,7 +59,7 @@ __all__ = ["GP", "GPState"]
 FIT_MAX = 300  # trials that hyperparameters are fitted to; more would change them little and cost n^3
 MODEL_MAX = 1000  # trials in the model: the best, the newest, and some of every time
 WARP_MIN, WARP_MAX = 20, 100  # finished trials before a warp is chosen, and how many it is chosen by
-BAD = 1.0  # least warped value of a pruned trial without a value: one sd worse than the mean
+BAD = 1.0  # least warped value of a pruned trial: one sd worse than the mean
 FAILED_AT = 0.75  # quantile of the warped values at which a failed trial enters
 SUCCESS_POWER = 2.0  # of the probability of success: with 1 more trials fail, for no better configurations
 CENTRES = 5  # good points whose neighbourhood is searched
@@ -134,7 +134,7 @@ class GP:
         """State with newly ended trials, in order of ending."""
         if not finished.n:
             return state
-        new = np.where(finished.state == FAILED, np.inf, finished.y)
+        new = np.where(finished.state == FAILED, np.inf, np.where(finished.state == PRUNED, np.nan, finished.y))
         x, y = np.concatenate([state.x, finished.x]), np.concatenate([state.y, new])
         checkpoint = _checkpoint(len(y))
         cell = state.at_checkpoint if checkpoint == state.checkpoint else _Cell()
@@ -304,7 +304,7 @@ def _checkpoint(n: int) -> int:
 
 
 def _targets(y: FloatArray, warp: str) -> FloatArray:
-    """Warped values z (n,); failed trials at the upper quartile, pruned ones without a value at the bad end."""
+    """Warped values z (n,); failed trials at the upper quartile, pruned ones at the bad end."""
     done = np.isfinite(y)
     z = np.empty(len(y))
     z[done] = WARPS[warp](y[done])

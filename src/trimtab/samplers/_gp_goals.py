@@ -23,7 +23,7 @@ from trimtab.acquisition import Acquisition, LogExpectedImprovement, LogHypervol
 from trimtab.errors import InputError
 from trimtab.numerics import BoolArray, FloatArray, IntArray
 from trimtab.numerics._pareto import crowding_distance, non_dominated
-from trimtab.records import Goals, TrialTable
+from trimtab.records import PRUNED, Goals, TrialTable
 from trimtab.samplers._preference import total_excess
 from trimtab.surrogates import Columns, GaussianProcess, fit_gp
 
@@ -62,7 +62,8 @@ class Several:
 
     def after(self, table: TrialTable, others: tuple[Any, ...], new_checkpoint: bool) -> Several:
         """With newly ended trials."""
-        outcomes = np.concatenate([self.outcomes, table.outcomes])
+        new = np.where((table.state == PRUNED)[:, None], np.nan, table.outcomes)  # of a training that did not end
+        outcomes = np.concatenate([self.outcomes, new])
         return replace(self, outcomes=outcomes, others=others, fits={} if new_checkpoint else self.fits, models={})
 
     def slack(self, k: int, columns: Columns, x: FloatArray, rows: IntArray, fit: IntArray) -> tuple[Any, float] | None:
