@@ -159,3 +159,23 @@ def test_doctor_names_what_is_not_installed(tmp_path, monkeypatch):
 
     assert result.exit_code == 0
     assert "python -m pip install 'trimtab[nothing]'" in result.stdout
+
+
+def test_what_happens_is_logged_where_asked_and_only_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "study.toml").write_text(
+        '[study]\nn_trials = 2\nsampler = "random"\nname = "lines"\n[space]\nx = {type = "float", low = 0, high = 1}\n'
+    )
+    (tmp_path / "train.py").write_text('import sys\nprint("{\\"value\\": " + sys.argv[1] + "}")\n')
+    command = ["run", "study.toml", "--", sys.executable, "train.py", "{x}"]
+
+    logged = invoke("--log-json", *command).stderr
+    read = [json.loads(line) for line in logged.splitlines() if line.startswith("{")]
+    again = invoke("--log-level", "info", *command)
+
+    events = [line["event"] for line in read]
+    assert list(dict.fromkeys(events)) == ["study_opened", "trial_finished", "study_stopped"]
+    assert {line["study"] for line in read} == {"lines"}
+    assert [line["trial"] for line in read if "trial" in line] == [0, 1]
+    assert re.search(r"^\d{4}-\d\d-\d\d .* INFO study lines stopped after", again.stderr, re.M)
+    assert "study lines" not in invoke(*command).stderr

@@ -10,7 +10,7 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -96,6 +96,25 @@ class _Commands(click.Group):
             ctx.exit(1)
 
 
+def _log(level: str, as_json: bool) -> Callable[[], None]:
+    """Have log records written to standard error. Returns what ends it."""
+    import logging
+
+    from trimtab.logs import JSONFormatter
+
+    logger, handler = logging.getLogger("trimtab"), logging.StreamHandler()
+    before = logger.level
+    handler.setFormatter(JSONFormatter() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(level.upper())
+
+    def end() -> None:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+    return end
+
+
 def _print_error(message: str) -> None:
     """`Error: ...`; lines stay lines, everything else that is unprintable is written out."""
     shown = "\n".join(clean(line) for line in message.splitlines()) or "unknown"
@@ -135,7 +154,12 @@ def _stopped_politely() -> Iterator[None]:
     epilog="Each command explains itself: trimtab COMMAND --help. Most take --json, for programs.",
 )
 @click.version_option(__version__, "-V", "--version", prog_name="trimtab", message="%(prog)s %(version)s")
-def main() -> None:
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Log what happens, to standard error."
+)
+@click.option("--log-json", is_flag=True, help="Log it as one JSON object a line, from info on.")
+@click.pass_context
+def main(ctx: click.Context, log_level: str | None, log_json: bool) -> None:
     """Tune a neural network, and learn which hyperparameters matter and how sure that is.
 
     \b
@@ -152,3 +176,5 @@ def main() -> None:
 
     A study is kept in one SQLite file. Run the same command again and it goes on where it stopped.
     """
+    if log_level or log_json:
+        ctx.call_on_close(_log(log_level or "info", log_json))
