@@ -17,6 +17,8 @@ import click
 import numpy as np
 
 if TYPE_CHECKING:
+    from rich.padding import Padding
+
     from trimtab.sensitivity import Result
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "say",
     "say_wrapped",
     "seconds",
+    "table_of",
     "value_text",
 ]
 
@@ -111,14 +114,27 @@ def print_table(
 
     right: columns that are aligned on the right. Cells are plain text and wrap on a narrow terminal.
     """
-    from rich import box
     from rich.console import Console
+
+    if title:
+        say(title, bold=True)
+    table = table_of(columns, rows, right=right, indent=indent)
+    console = Console(file=sys.stdout, width=_width(), highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
+
+
+def table_of(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = (), indent: int = 2
+) -> Padding:
+    """The table of `print_table`, to be drawn by rich."""
+    from rich import box
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    if title:
-        say(title, bold=True)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
     for name in columns:
         justify: Literal["left", "right"] = "right" if name in right else "left"
@@ -126,11 +142,7 @@ def print_table(
         table.add_column(Text(_cut(name)), justify=justify, overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(Text(_cut(cell)) for cell in row))
-    console = Console(file=sys.stdout, width=_width(), highlight=False, markup=False, emoji=False)
-    with console.capture() as captured:
-        console.print(Padding(table, (0, 0, 0, indent), expand=False))
-    for line in captured.get().splitlines():
-        click.echo(line.rstrip())
+    return Padding(table, (0, 0, 0, indent), expand=False)
 
 
 def _cut(cell: str) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from trimtab.cli._activity import Activity
 from trimtab.cli._findings import best_json, best_text, params_text, print_best
+from trimtab.cli._live import WORKER_COLUMNS, watch, worker_rows
 from trimtab.cli._output import clean, number, print_json, print_table, say, say_wrapped, seconds
 from trimtab.cli._view import (
     failures,
@@ -41,9 +46,18 @@ __all__ = ["show"]
     metavar="N",
     help="How many recent trials to list.",
 )
+@click.option("--live", is_flag=True, help="Draw it again and again, until Ctrl-C. On a pipe: once.")
+@click.option(
+    "--every",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0.1),
+    metavar="SECONDS",
+    help="How often, with --live.",
+)
 @json_option
-def show(file: str, name: str | None, last: int, as_json: bool) -> None:
-    """How a study stands: trials by state, the best one, the recent ones, failures grouped by reason.
+def show(file: str, name: str | None, last: int, live: bool, every: float, as_json: bool) -> None:
+    """How a study stands: trials by state, the best one, who works on it, the recent trials, failures grouped by reason.
 
     With several objectives the best ones are the Pareto front: the trials that no other beats in every objective.
 
@@ -55,6 +69,7 @@ def show(file: str, name: str | None, last: int, as_json: bool) -> None:
     Examples:
       trimtab show study.db
       trimtab show study.db --last 50
+      trimtab show postgresql://me@host/tuning --name digits --live
       trimtab show studies.db --name digits --json
     """
     storage = open_file(file)
@@ -64,6 +79,10 @@ def show(file: str, name: str | None, last: int, as_json: bool) -> None:
     study = open_study(file, name)
     if as_json:
         print_json(_document(study, last))
+        return
+    if live and sys.stdout.isatty():
+        with contextlib.suppress(KeyboardInterrupt):
+            watch(study, every, last)
         return
     settings = study.settings
     say(f"Study {clean(repr(study.name))} in {clean(storage.describe())}: {state_text(study)}", bold=True)
@@ -76,6 +95,10 @@ def show(file: str, name: str | None, last: int, as_json: bool) -> None:
         print_best(study)
     else:
         say("No trial has finished yet.")
+    workers = worker_rows(Activity(study).workers)
+    if workers:
+        say()
+        print_table(WORKER_COLUMNS, workers, title=f"{len(workers)} worker{'s' * (len(workers) != 1)}")
     if trials and last:
         say()
         _print_trials(study, trials[-last:], "Recent trials" if last < len(trials) else "Trials")
@@ -99,6 +122,7 @@ def _print_trials(study: Study, trials: Sequence[Trial], title: str) -> None:
 def _document(study: Study, last: int) -> dict[str, Any]:
     trials = study.trials
     settings = study.settings
+    activity = Activity(study)
     return {
         "study": study.name,
         "direction": study.direction,
@@ -109,6 +133,8 @@ def _document(study: Study, last: int) -> dict[str, Any]:
         "trimtab": settings["trimtab"],
         "n_trials": len(trials),
         "states": state_counts(study),
+        "rate": activity.rate,
+        "workers": [asdict(worker) for worker in activity.workers],
         "best": best_json(study) if any(t.state == "finished" for t in trials) else None,
         "recent": [
             {

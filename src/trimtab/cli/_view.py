@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ __all__ = [
     "Failure",
     "analysed_table",
     "failures",
+    "failures_among",
     "goals_text",
     "interrupted_text",
     "json_option",
@@ -152,18 +153,23 @@ class Failure:
 
 def failures(trials: Sequence[Trial]) -> list[Failure]:
     """Failed trials grouped by reason (last line of the error, its numbers aside), the most frequent first."""
-    groups: dict[str, list[Trial]] = {}
-    for trial in trials:
-        if trial.state == "failed":
-            groups.setdefault(_NUMBERS.sub("#", _reason(trial)), []).append(trial)
+    return failures_among((t.number, t.error) for t in trials if t.state == "failed")
+
+
+def failures_among(failed: Iterable[tuple[int, str | None]]) -> list[Failure]:
+    """`failures`, of number and error of each failed trial."""
+    groups: dict[str, list[tuple[int, str | None]]] = {}
+    for number, error in failed:
+        groups.setdefault(_NUMBERS.sub("#", _reason(error)), []).append((number, error))
     found = [
-        Failure(_reason(group[-1]), tuple(t.number for t in group), group[-1].error or "") for group in groups.values()
+        Failure(_reason(group[-1][1]), tuple(number for number, _ in group), group[-1][1] or "")
+        for group in groups.values()
     ]
     return sorted(found, key=lambda f: (-len(f.numbers), f.numbers))
 
 
-def _reason(trial: Trial) -> str:
-    lines = [line.strip() for line in (trial.error or "")[-_LONGEST_ERROR:].splitlines() if line.strip()]
+def _reason(error: str | None) -> str:
+    lines = [line.strip() for line in (error or "")[-_LONGEST_ERROR:].splitlines() if line.strip()]
     return lines[-1][:_LONGEST_REASON] if lines else "no reason was recorded"
 
 
