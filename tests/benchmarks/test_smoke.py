@@ -72,3 +72,11 @@ def test_the_hypergradient_benchmarks_of_torch_run_quickly_and_write_nothing():
         for word in words:
             assert word in shown
         assert not re.search(r"Error|Traceback", shown)
+
+
+def test_the_pruners_benchmark_runs_quickly_and_writes_nothing():
+    before = sorted((ROOT / "benchmarks/results/pruners").iterdir())
+    shown = run("pruners")
+    for word in ("trimtab median", "trimtab asha", "evaluations saved", "best trial lost"):
+        assert word in shown
+    assert sorted((ROOT / "benchmarks/results/pruners").iterdir()) == before

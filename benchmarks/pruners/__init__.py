@@ -1,0 +1,1 @@
+"""What early stopping saves, and how often it stops the best trial."""
