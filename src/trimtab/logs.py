@@ -35,7 +35,7 @@ EVENTS: Final[dict[str, tuple[int, str]]] = {  # level and message of each
     "trial_lost": (logging.WARNING, "study %(study)s: trial %(trial)s lost its process and waits again: %(reason)s"),
     "trial_given_up": (logging.WARNING, "study %(study)s: trial %(trial)s lost its process too often: %(reason)s"),
     "conflict": (logging.DEBUG, "study %(study)s: another process was first, deciding again: %(reason)s"),
-    "connection_lost": (logging.WARNING, "the connection to the storage is lost, trying again: %(reason)s"),
+    "connection_lost": (logging.WARNING, "no connection to the storage %(reason)s"),
     "connection_back": (logging.INFO, "the connection to the storage is back after %(seconds)s s"),
 }
 

@@ -394,8 +394,24 @@ def test_a_server_that_stays_away_is_an_error_in_time(postgres_server, postgres_
     storage.append("s", [created(0)])  # it may be used again
     storage.close()
 
-    assert "No connection to postgresql://***@127.0.0.1" in caplog.text
+    assert "no connection to the storage postgresql://***@127.0.0.1" in caplog.text
     assert postgres_server.password not in str(caught.value) + caplog.text
+
+
+def test_an_outage_and_its_end_are_logged_once_each(postgres_server, postgres_url, caplog):
+    storage = PostgreSQL(postgres_url)
+    storage.append("s", [created(0)])
+    postgres_server.stop()
+    starting = threading.Timer(1.0, postgres_server.start)
+    starting.start()
+    with caplog.at_level(logging.INFO, "trimtab"):
+        storage.append("s", [created(1)])
+    starting.join()
+    storage.close()
+
+    assert [record.event for record in caplog.records] == ["connection_lost", "connection_back"]
+    assert 0.3 < caplog.records[1].seconds < 30
+    assert postgres_server.password not in caplog.text
 
 
 # Versions

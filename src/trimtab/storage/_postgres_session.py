@@ -5,7 +5,6 @@ A forked child drops the inherited connection, unclosed, and opens its own: clos
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import re
@@ -16,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from trimtab.errors import StorageError, TrimtabError, require
+from trimtab.logs import log_event
 from trimtab.storage._postgres_address import Address
 from trimtab.storage._postgres_schema import prepare
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 T = TypeVar("T")
-
-_log = logging.getLogger("trimtab")
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: serialisation failure, deadlock, lock timeout, too many
 # connections, and a server that stops, crashed, starts or ends idle sessions
@@ -87,10 +85,13 @@ class Session:
         """
         error: type[psycopg.Error] = require("psycopg", "postgres").Error
         with self._lock:
-            end, pause = time.monotonic() + self._patience, 0.05
+            begun, pause, told = time.monotonic(), 0.05, False
             while True:
                 try:
-                    return action(self._connected(make))
+                    result = action(self._connected(make))
+                    if told:
+                        log_event("connection_back", seconds=time.monotonic() - begun)
+                    return result
                 except error as caught:
                     failed = caught
                 except TrimtabError:
@@ -99,7 +100,7 @@ class Session:
                     self._drop()
                     raise
                 # Outside the except block: the driver's message, which may name the user, is not carried along.
-                self._wait(failed, end - time.monotonic(), pause)
+                told |= self._wait(failed, begun + self._patience - time.monotonic(), pause)
                 pause = min(2.0 * pause, 2.0)
 
     def run_on(self, db: psycopg.Connection[Any], action: Callable[[psycopg.Connection[Any]], object]) -> None:
@@ -150,17 +151,22 @@ class Session:
         if db is not None:
             db.close()
 
-    def _wait(self, error: psycopg.Error, left: float, pause: float) -> None:
-        """Before the next try: a while, apart from the others who wait. StorageError where no try is left or worth it."""
+    def _wait(self, error: psycopg.Error, left: float, pause: float) -> bool:
+        """Before the next try: a while, apart from the others who wait. Whether the outage was logged now.
+
+        StorageError where no try is left or worth it.
+        """
         lost = self._db is None or self._db.closed
         if left <= 0 or not self._may_pass(error, lost):
             raise self._explained(error, lost)
+        tell = lost and pause == 0.4  # once an outage, and for none that ends in a moment
         if lost:
             self._drop()
-            if pause == 0.4:  # once an outage, and for none that ends in a moment
-                reason = self.address.clean(str(error))
-                _log.warning("No connection to %s (%s). Trying for %.0f s.", self.address.shown, reason, left)
+        if tell:
+            reason = f"{self.address.shown} ({self.address.clean(str(error))}), trying for {left:.0f} s"
+            log_event("connection_lost", reason=reason)
         time.sleep(min(random.uniform(0.0, pause), left))
+        return tell
 
     def _may_pass(self, error: psycopg.Error, lost: bool) -> bool:
         if error.sqlstate is not None:
