@@ -1,4 +1,5 @@
-"""Whole durable trials a second on SQLite (created, started, finished; random sampler, 2 parameters), and seconds to load 10,000 trials.
+"""Whole durable trials a second on SQLite (created, started, finished; random sampler, 2 parameters), seconds to load a study, and
+milliseconds to ask for its table again.
 
 Optuna's SQLite storage runs beside ours, in the same folder, if it is installed.
 """
@@ -11,11 +12,13 @@ import statistics
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 import trimtab as tt
-from trimtab.records import Created, Finished, Fold, Opened, Started
+from trimtab.records import Created, Event, Finished, Fold, Opened, Started
 from trimtab.storage import open_storage
 
 __all__ = ["loading", "rates"]
@@ -33,7 +36,7 @@ def rates(trials: int, repeats: int) -> list[dict[str, object]]:
     except ImportError:
         pass
     rows: list[dict[str, object]] = []
-    for processes in (1, 2):
+    for processes in (1, 2, 4):
         found: dict[str, list[float]] = {tool: [] for tool in tools}
         for _ in range(repeats):
             for tool, worker in tools.items():  # in turn, so that drift hits all alike
@@ -103,42 +106,63 @@ def _optuna_worker(path: str, trials: int, barrier: object) -> None:
         study.tell(trial, trial.suggest_float("a", 0, 1) + 0 * trial.suggest_float("b", 0, 1))
 
 
-def loading(trials: int, repeats: int) -> list[dict[str, object]]:
-    """Seconds from opening the file to a TrialTable of `trials` trials with 10 parameters."""
-    import numpy as np
-
+def loading(sizes: Sequence[int], repeats: int) -> list[dict[str, object]]:
+    """One row a size: seconds from opening the file to a TrialTable of so many trials with 10 parameters, and milliseconds of
+    `study.table` when nothing is new."""
     space = tt.Space({f"p{i}": tt.Float(0.0, 1.0) for i in range(10)})
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "x.db"
-        storage = open_storage(path)
-        storage.append(
-            "study", [Opened(0, {"space": space.to_dict(), "direction": "minimize", "seed": 0, "sampler": "x"}, 0.0)]
+    rows: list[dict[str, object]] = []
+    for trials in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "x.db"
+            _fill(path, space, trials)
+            seconds = [_load(path, space, trials) for _ in range(repeats)]
+            with tt.Study.load(path) as study:
+                again = [_timed(lambda: study.table) for _ in range(20 * repeats + 1)][1:]
+        rows.append(
+            {
+                "load": f"{trials:,} trials",
+                "seconds": statistics.median(seconds),
+                "min": min(seconds),
+                "max": max(seconds),
+                "runs": repeats,
+                "again ms": 1e3 * statistics.median(again),
+                "again ms max": 1e3 * max(again),
+            }
         )
-        stored = space.store(space.sample(trials, np.random.default_rng(0)))
-        for k in range(0, trials, 1_000):
-            events: list[object] = []
-            for i, params in enumerate(stored[k : k + 1_000], start=k):
-                events += [Created(i, params, "sampler", 0.0), Started(i, 0, {"host": "x", "pid": 1, "born": 1}, 0.0)]
-                events.append(Finished(i, "finished", float(i), 1.0, None, 0.0))
-            storage.append("study", events)  # type: ignore[arg-type]
-        storage.close()
-        seconds = []
-        for _ in range(repeats):
-            begun = time.perf_counter()
-            again = open_storage(path)
-            fold = Fold(space, "minimize")
-            fold.apply(again.read("study")[0])
-            table = fold.table
-            seconds.append(time.perf_counter() - begun)
-            again.close()
-            if table.n != trials:
-                raise RuntimeError(f"expected {trials} trials, loaded {table.n}")
-    return [
-        {
-            "load": f"{trials:,} trials",
-            "seconds": statistics.median(seconds),
-            "min": min(seconds),
-            "max": max(seconds),
-            "runs": repeats,
-        }
-    ]
+    return rows
+
+
+def _fill(path: Path, space: tt.Space, trials: int) -> None:
+    """A study as a process leaves it that evaluated so many trials."""
+    owner = {"host": "machine:0123abcd", "pid": 1, "born": 1, "ns": 1, "worker": "0123456789abcdef", "lease": 60.0}
+    settings = {"space": space.to_dict(), "direction": "minimize", "seed": 0, "sampler": "Random()", "trimtab": "0"}
+    stored = space.store(space.sample(trials, np.random.default_rng(0)))
+    storage = open_storage(path)
+    storage.append("study", [Opened(0, settings, 0.0)])
+    for k in range(0, trials, 1_000):
+        events: list[Event] = []
+        for i, params in enumerate(stored[k : k + 1_000], start=k):
+            at = 1.7e9 + i
+            events += [Created(i, params, "sampler", at), Started(i, 0, owner, at)]
+            events.append(Finished(i, "finished", i / 7.0, 1.0 / 3.0, None, at))
+        storage.append("study", events)
+    storage.close()
+
+
+def _load(path: Path, space: tt.Space, trials: int) -> float:
+    begun = time.perf_counter()
+    storage = open_storage(path)
+    fold = Fold(space, "minimize")
+    fold.apply(storage.read("study")[0])
+    table = fold.table
+    seconds = time.perf_counter() - begun
+    storage.close()
+    if table.n != trials:
+        raise RuntimeError(f"expected {trials} trials, loaded {table.n}")
+    return seconds
+
+
+def _timed(action: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    action()
+    return time.perf_counter() - begun

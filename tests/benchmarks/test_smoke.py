@@ -29,6 +29,8 @@ def test_the_speed_benchmark_runs_quickly_and_writes_nothing():
         "sensitivity",
         "rate",
         "load",
+        "again ms",
+        "bytes a trial",
         "trimtab gp",
         "trimtab tpe",
         "optuna",
