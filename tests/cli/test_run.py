@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 from trimtab.cli import main
+from trimtab.cli._command import Command
+from trimtab.cli._settings import read_settings
+from trimtab.cli._threads import Threads
+from trimtab.records import Released, Started
+from trimtab.space import Float
 from trimtab.study import Study
 
 SETTINGS = """
@@ -287,6 +293,76 @@ def test_a_shell_command_with_a_result_file(here):
 
     assert result.exit_code == 0, result.output
     assert [t.value for t in Study.load("study.db").trials] == [t["x"] for t in Study.load("study.db").trials]
+
+
+LEARNS = """
+import json, os, sys, time
+x = float(sys.argv[1])
+for step in range(1, 21):
+    print(json.dumps({"step": step, "loss": x + 1 / step}), flush=True)
+    time.sleep(0.005)
+    if x > 0.5 and step > 10:
+        time.sleep(60)  # a pruner that does not end it would be noticed
+print(json.dumps({"loss": x}))
+"""
+
+
+def test_a_pruner_ends_programs_early_and_the_plan_is_stored(here):
+    (here / "program.py").write_text(LEARNS)
+    (here / "study.toml").write_text(SETTINGS.replace("seed = 1", 'seed = 5\npruner = "median"') + LOSS)
+    start = [{"x": x, "mode": "plain"} for x in (0.1, 0.2, 0.3, 0.15, 0.25, 0.12, 0.95, 0.9)]
+    study = Study(read_settings(here / "study.toml").space, storage="study.db", name="study", sampler="random", seed=5)
+    for params in start:
+        study.enqueue(params)
+    study.close()
+    result = trimtab("run", "study.toml", "--trials", "8", "--", sys.executable, "program.py", "{x}")
+
+    assert result.exit_code == 0, result.output
+    study = Study.load("study.db")
+    states = [t.state for t in study.trials]
+    assert states[:6] == ["finished"] * 6
+    assert "pruned" in states[6:]
+    for trial in study.trials:
+        assert trial.state in ("finished", "pruned")
+        assert list(trial.reports) == [float(s) for s in range(1, len(trial.reports) + 1)]
+        if trial.state == "pruned":
+            assert trial.value == trial.reports[max(trial.reports)]
+    assert study.settings["plan"]["pruner"] == "median"
+    assert study.settings["plan"]["n_trials"] == 8
+
+
+def test_deterministic_studies_do_not_depend_on_the_number_of_workers(here):
+    (here / "study.toml").write_text(SETTINGS.replace('"random"', '"tpe"\ndeterministic = true') + LOSS)
+    (here / "program.py").write_text(
+        PROGRAM + "import os, time; time.sleep(0.05 * (int(os.environ['TRIMTAB_TRIAL']) % 3))\n"
+    )
+    for workers in ("1", "3"):
+        assert trimtab("run", "study.toml", "--workers", workers, "--storage", f"{workers}.db", *COMMAND).exit_code == 0
+
+    one, three = Study.load("1.db"), Study.load("3.db")
+    assert [t.params for t in one.trials] == [t.params for t in three.trials]
+
+
+def test_a_program_whose_trial_another_took_over_is_ended(here):
+    """And what became of it is no end of the trial, which is the other's now."""
+    study = Study({"x": Float(0, 1)}, storage="lost.db", sampler="random", seed=0)
+
+    def take_over():
+        wait_for((here / "pid").exists)
+        with Study.load("lost.db") as other:
+            owner = {"host": "elsewhere", "pid": 1, "worker": "w", "lease": 30.0}
+            now = time.time()
+            other.storage.append("study", [Released(0, 0, now, lost=True), Started(0, 1, owner, now)])
+
+    thief = threading.Thread(target=take_over)
+    thief.start()
+    program = Command(("sh", "-c", "if [ -e pid ]; then echo 1; else echo $$ > pid~; mv pid~ pid; sleep 60; fi"))
+    study.optimize(program, 1, executor=Threads(1), progress=False)
+    thief.join()
+
+    assert is_gone(int((here / "pid").read_text()))
+    assert [t.state for t in study.trials] == ["running", "finished"]
+    study.close()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 import trimtab as tt
 from trimtab.cli import main
+from trimtab.storage import SQLite
 
 ESCAPES = "\x1b[2J\x1b]0;title\x07\x9b31m\u202e\0\x08"
 SCRIPT = "<script>document.title='hit'</script><img src=x onerror=alert(1)>"
@@ -168,6 +169,19 @@ def test_hostile_texts_are_shown_and_not_obeyed(nasty, arguments, tmp_path):
             "\\u003cimg src=x onerror=alert(1)\\u003e", ""
         )
         assert "\x1b" not in page
+
+
+@pytest.mark.parametrize(
+    "about", [{"host": f"{ESCAPES}{SCRIPT}", "pid": ESCAPES, "study": "study"}, {"study": "study", "pid": [1]}, {}]
+)
+def test_what_workers_say_of_themselves_is_shown_and_not_obeyed(edited, about):
+    edited("opened", 0)
+    storage = SQLite("study.db")
+    storage.beat(f"{ESCAPES}", about)
+    storage.close()
+
+    assert trimtab("show", "study.db").exit_code == 0
+    assert trimtab("show", "study.db", "--json").exit_code == 0
 
 
 def test_a_gigantic_text_is_cut(edited):
