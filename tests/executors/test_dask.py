@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from importlib.util import find_spec
@@ -13,15 +14,12 @@ from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
 import trimtab as tt
-from trimtab.errors import InputError
+from trimtab.errors import InputError, MissingExtra
 from trimtab.executors import Dask
 from trimtab.testing import check_executor
 
-pytestmark = pytest.mark.skipif(
-    find_spec("distributed") is None, reason="Dask is not installed: pip install 'trimtab[dask]'"
-)
 
-
+@pytest.mark.skipif(find_spec("distributed") is None, reason="Dask is not installed: pip install 'trimtab[dask]'")
 def test_a_study_on_dask_survives_the_death_of_a_worker(tmp_path):
     """One test for all, so that the cluster starts once, however tests are shared out among processes."""
     from distributed import Client, LocalCluster
@@ -111,3 +109,9 @@ def takes_a_client_or_where_one_leads(client, cluster):
         Dask(3)
     with pytest.raises(InputError, match=r"whole number of workers from 1, got 0"):
         Dask(client, 0)
+
+
+def test_says_what_to_install_where_dask_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(MissingExtra, match=r"'distributed' is needed.*pip install 'trimtab\[dask\]'"):
+        Dask("tcp://127.0.0.1:1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -15,11 +16,9 @@ from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
 import trimtab as tt
-from trimtab.errors import InputError
+from trimtab.errors import InputError, MissingExtra
 from trimtab.executors import Ray
 from trimtab.testing import check_executor
-
-pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'trimtab[ray]'")
 
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -28,6 +27,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'trimtab[ray]'")
 def test_a_study_on_ray_survives_the_death_of_a_worker(monkeypatch, tmp_path):
     """One test for all, so that Ray starts once, however tests are shared out among processes."""
     for name, value in SETTINGS.items():
@@ -105,3 +105,9 @@ def asks_for_what_fits():
         Ray(num_cpus=-1)
     with pytest.raises(InputError, match=r"whole number of workers from 1, got 0"):
         Ray(0)
+
+
+def test_says_what_to_install_where_ray_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtra, match=r"'ray' is needed.*pip install 'trimtab\[ray\]'"):
+        Ray()
