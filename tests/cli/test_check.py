@@ -86,3 +86,11 @@ def test_a_file_that_is_not_there(tmp_path):
     done = run(str(tmp_path / "none.db"))
     assert done.exit_code == 1
     assert "no file" in done.output
+
+
+def test_a_file_is_found_from_the_folder_it_is_in(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("x.db").exit_code == 0
+    damage(path)
+    assert run("x.db", "--repair").exit_code == 0
+    assert run("x.db").exit_code == 0

@@ -340,3 +340,16 @@ def test_many_may_make_the_same_file_at_once(tmp_path):
         for thread in threads:
             thread.join()
     assert errors == []
+
+
+def test_a_process_that_ends_without_closing_leaves_one_file(tmp_path):
+    script = """
+import sys
+from trimtab.records import Created
+from trimtab.storage import SQLite
+storage = SQLite("x.db")
+storage.append("s", [Created(0, {}, "user", 0.0)])
+sys.modules["held"] = storage  # held until the very end
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, timeout=60)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.db"]

@@ -18,7 +18,7 @@ _LARGEST = 64_000_000  # bytes of a row that are read; trimtab refuses to write 
 
 def connect(path: str, mode: str) -> sqlite3.Connection:
     """A connection to the file. mode: as in https://www.sqlite.org/uri.html."""
-    uri = f"{Path(path).as_uri()}?mode={mode}"
+    uri = f"{Path(path).absolute().as_uri()}?mode={mode}"
     db = sqlite3.connect(uri, uri=True, timeout=_SLICE, isolation_level=None, check_same_thread=False)
     db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
     db.execute("PRAGMA synchronous = NORMAL")

@@ -14,6 +14,7 @@ and opens its own: using or closing it would disturb the parent's locks (https:/
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import random
@@ -305,6 +306,13 @@ def _after_fork() -> None:
             storage._log.forget()
             storage._turns.forget()
         storage._forget()
+
+
+@atexit.register
+def _close_all() -> None:
+    """At the end of the process: the last one to close a file moves what is in its log into it, and removes the log."""
+    for storage in list(_open_files):
+        storage.close()
 
 
 if hasattr(os, "register_at_fork"):
