@@ -122,6 +122,20 @@ def test_the_limit_holds_while_the_study_does_something_else(tmp_path):
     assert "Time limit" in str(outcome.error)
 
 
+@posix
+def test_a_worker_that_is_stopped_between_two_trials_costs_none(monkeypatch):
+    monkeypatch.setattr("trimtab.executors._limits._AGAIN", 0.0)
+    with Processes(1, time_limit=1.0) as executor:
+        executor.start(lambda trial: float(os.getpid()), Silent())
+        executor.submit(Trial(0, {}))
+        (first,) = executor.wait(60.0)
+        os.kill(int(first.value), signal.SIGSTOP)
+        executor.submit(Trial(1, {}))
+        (second,) = executor.wait(60.0)
+
+    assert second.value not in (None, first.value)
+
+
 def test_the_study_records_a_failure_and_does_not_try_again(tmp_path):
     def objective(trial):
         with open(tmp_path / "begun", "a") as file:

@@ -29,7 +29,8 @@ _LOOK = 0.1  # seconds between two looks at the workers
 _SHARE = 0.05  # of a core's time that reading their memory may cost
 _SAY_WHERE = 0.2  # seconds that a worker has to say where it stands before SIGTERM
 _GRACE = 1.0  # seconds between SIGTERM and SIGKILL
-_START = 300.0  # seconds beyond the time limit in which a worker must have begun: imports of the objective may be slow
+_START = 300.0  # seconds beyond the time limit until a new worker must have begun: imports of the objective may be slow
+_AGAIN = 30.0  # likewise for one that began before
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,8 @@ class Watch:
             now = time.monotonic()
             if worker.begun is not None and now - worker.begun > limit:
                 worker.doom = f"Time limit: the trial ran longer than {limit:g} s, so it was killed."
-            elif worker.begun is None and now - worker.since > limit + _START:
-                worker.doom = f"It did not begin within {limit + _START:g} s."
+            elif worker.begun is None and now - worker.since > limit + (_AGAIN if worker.warm else _START):
+                worker.doom = "It did not begin."
             else:
                 return
         self._doomed[worker] = now

@@ -25,6 +25,7 @@ class Process:
     """trial: what it evaluates, None if idle.
 
     since: when the trial was handed over; begun: when its evaluation began, None until the worker said so. Monotonic.
+    warm: whether it began to evaluate once, so that nothing is left to import.
     slot: its number among the executor's workers. doom: why it was killed by the study, None if it was not.
     where: the lines at which its evaluation stood when it was killed, where it could say so.
     lock: held to kill it or to change what is killed for: `trial`, `doom`, its burial.
@@ -34,6 +35,7 @@ class Process:
         self.trial: Trial | None = None
         self.begun: float | None = None
         self.since = 0.0
+        self.warm = False
         self.slot = slot
         self.doom: str | None = None
         self.where = ""
@@ -82,6 +84,11 @@ class Process:
         """The next message. EOFError or OSError if the process is gone."""
         message: tuple[Any, ...] = pickle.loads(self.pipe.recv_bytes())
         return message
+
+    def begins(self, at: float) -> None:
+        """It said so."""
+        with self.lock:
+            self.begun, self.warm = at, True
 
     def ended(self) -> None:
         """Its trial ended: it is idle."""

@@ -171,7 +171,8 @@ class Processes(StoppedAtExit):
         number = worker.trial.number
         match message:
             case ("begun", at):
-                worker.begun, self._failed_starts = at, 0
+                worker.begins(at)
+                self._failed_starts = 0
             case ("report", step, value):
                 self._channel.report(number, step, value)
             case ("ask",):
