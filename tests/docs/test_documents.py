@@ -40,8 +40,9 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path):
     assert any(verdict in out for verdict in ("matters", "cannot be told from a dead knob", "too little data"))
 
 
-def test_each_block_of_the_how_to_runs(tmp_path):
-    run_each(blocks(ROOT / "docs/how-to.md", "python"), tmp_path)
+@pytest.mark.parametrize("page", ["docs/how-to.md", "docs/machines.md"])
+def test_each_block_of_a_page_runs(page, tmp_path):
+    run_each(blocks(ROOT / page, "python"), tmp_path)
 
 
 def test_each_block_of_the_page_on_hypergradients_runs(tmp_path):
