@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import trimtab
+import trimtab.executors
 import trimtab.integrations.mlflow
 import trimtab.integrations.sklearn
 import trimtab.integrations.tensorboard
@@ -22,6 +23,7 @@ import trimtab.plots
 import trimtab.pruners
 import trimtab.samplers
 import trimtab.sensitivity
+import trimtab.storage
 import trimtab.testing
 from trimtab.space import Parameter
 
@@ -32,6 +34,8 @@ MODULES = [
     trimtab.pruners,
     trimtab.sensitivity,
     trimtab.plots,
+    trimtab.executors,
+    trimtab.storage,
     trimtab.integrations.sklearn,
     trimtab.integrations.mlflow,
     trimtab.integrations.tensorboard,
