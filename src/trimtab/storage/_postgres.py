@@ -102,7 +102,8 @@ class PostgreSQL:
         self._refuse_if_readonly()
         name = text_from_name(worker)
         if about is None:
-            self._session.run(lambda db: db.execute("DELETE FROM trimtab.workers WHERE worker = %s", (name,)))
+            question = "DELETE FROM trimtab.workers WHERE worker = %s"
+            self._session.run(lambda db: db.execute(question, (name,)), patience=1.0)  # its lease would run out, too
         else:
             told = (name, about_text(about), time.time())
             self._session.run(lambda db: db.execute(_BEAT, told))

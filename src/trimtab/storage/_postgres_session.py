@@ -5,6 +5,7 @@ A forked child drops the inherited connection, unclosed, and opens its own: clos
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import re
@@ -77,11 +78,13 @@ class Session:
         self.forget()
         _sessions.add(self)
 
-    def run(self, action: Callable[[psycopg.Connection[Any]], T], *, make: bool = False) -> T:
+    def run(
+        self, action: Callable[[psycopg.Connection[Any]], T], *, make: bool = False, patience: float = math.inf
+    ) -> T:
         """Do it; again after what passes: a lost connection, a restart of the server, a deadlock.
 
-        So the action may have been done before, and not have been heard of. make: the tables may be made.
-        StorageError where it cannot be done, or not within `patience`.
+        So the action may have been done before, and not have been heard of. make: the tables may be made. patience: less of
+        it than the session has. StorageError where it cannot be done, or not in time.
         """
         error: type[psycopg.Error] = require("psycopg", "postgres").Error
         with self._lock:
@@ -100,7 +103,7 @@ class Session:
                     self._drop()
                     raise
                 # Outside the except block: the driver's message, which may name the user, is not carried along.
-                told |= self._wait(failed, begun + self._patience - time.monotonic(), pause)
+                told |= self._wait(failed, begun + min(patience, self._patience) - time.monotonic(), pause)
                 pause = min(2.0 * pause, 2.0)
 
     def run_on(self, db: psycopg.Connection[Any], action: Callable[[psycopg.Connection[Any]], object]) -> None:
