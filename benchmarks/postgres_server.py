@@ -6,6 +6,7 @@ to run as root: it then runs as the user postgres or nobody.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import secrets
@@ -27,6 +28,16 @@ _SETTINGS = {
     "shared_buffers": "64MB",
     "max_connections": "150",
 }
+
+
+# Runs the server until it ends, or until this process does, however that happens: the pipe is closed then.
+_GUARD = """exec 3<&0
+"$@" 3<&- &
+server=$!
+(cat <&3 >/dev/null; kill -QUIT $server) &
+watch=$!
+wait $server
+kill $watch"""
 
 
 def why_not() -> str | None:
@@ -86,11 +97,10 @@ class Server:
 
     def start(self) -> None:
         """Start it; returns when it answers."""
-        log = open(self._room / "log", "ab")  # noqa: SIM115 - the server's own copy stays open
-        with log:
+        command = ["sh", "-c", _GUARD, "sh", self._programs / "postgres", "-D", self._room / "data"]
+        with open(self._room / "log", "ab") as log:
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self._room / "data"],
-                cwd=self._room, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **self._run_as,
+                command, cwd=self._room, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, **self._run_as
             )  # fmt: skip
         deadline = time.monotonic() + 60.0
         while not self._answers():
@@ -100,10 +110,13 @@ class Server:
 
     def stop(self, mode: str = "fast") -> None:
         """ "fast": sessions are ended, what was committed is written out. "immediate": as in a crash."""
-        if self._process is not None:
-            self._process.send_signal({"fast": signal.SIGINT, "immediate": signal.SIGQUIT}[mode])
-            self._process.wait(timeout=60)
-            self._process = None
+        if self._process is None:
+            return
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            pid = int((self._room / "data" / "postmaster.pid").read_text().split("\n")[0])
+            os.kill(pid, {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}[mode])
+        self._process.communicate(timeout=60)
+        self._process = None
 
     def restart(self, mode: str = "fast", pause: float = 0.0) -> None:
         """Stop it, stay away for `pause` seconds, start it again on the same port."""
