@@ -44,7 +44,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     if arguments.quick:
-        arguments.workers, arguments.trials, arguments.every, arguments.runs = 3, 80, 0.5, 1
+        arguments.workers, arguments.trials, arguments.every, arguments.runs = 3, 80, 0.25, 1
     rows: list[dict[str, Any]] = []
     for seed in range(arguments.runs):
         rows.append({"storage": arguments.storage, "run": seed, **_one(arguments, seed)})

@@ -93,7 +93,7 @@ def check(events: Sequence[Event], stamps: Path, kills: Mapping[str, float], tri
 def _runs(stamps: Path, kills: Mapping[str, float]) -> dict[int, list[Run]]:
     """The evaluations of each trial."""
     runs: dict[int, list[Run]] = defaultdict(list)
-    for path in sorted(stamps.iterdir()):
+    for path in sorted(path for path in stamps.iterdir() if path.suffix != ".err"):
         steps: dict[int, list[tuple[str, float]]] = defaultdict(list)
         for line in path.read_text().splitlines():
             what, number, at = line.split()

@@ -1,19 +1,20 @@
-"""One torture: starts the workers, kills and replaces them, restarts the server, and waits until the study ended by itself."""
+"""One torture: starts the workers, kills and replaces them, restarts the server, and waits until the study ended by itself.
+
+Workers are forked from a process that has imported trimtab: they are at work at once, so each kill hits one that is.
+"""
 
 from __future__ import annotations
 
-import json
-import os
+import multiprocessing
 import random
-import subprocess
-import sys
 import time
-from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from benchmarks.postgres_server import Server
 from benchmarks.torture.check import check
+from benchmarks.torture.worker import work
 from trimtab.records import Event, Finished
 from trimtab.storage import open_storage
 
@@ -21,14 +22,6 @@ __all__ = ["torture"]
 
 _LEASE = 3.0  # seconds
 _TOO_LONG = 900.0  # seconds
-_ROOT = Path(__file__).resolve().parents[2]
-
-
-@dataclass
-class _Worker:
-    name: str
-    process: subprocess.Popen[bytes]
-    errors: IO[bytes]
 
 
 def torture(
@@ -47,8 +40,17 @@ def torture(
     """
     rng = random.Random(seed)
     stamps.mkdir()
-    task = json.dumps({"storage": storage, "trials": trials, "stamps": None})
-    crew = [_start(k, stamps, task) for k in range(workers)]
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["benchmarks.torture.worker"])
+
+    def start(k: int) -> BaseProcess:
+        name = f"worker-{k:04d}"
+        told = (storage, trials, _LEASE, str(stamps / name))
+        process = context.Process(target=work, args=told, name=name, daemon=True)
+        process.start()
+        return process
+
+    crew = [start(k) for k in range(workers)]
     looking = open_storage(storage)
     log = _Log(looking)
     problems: list[str] = []
@@ -59,27 +61,27 @@ def torture(
         if time.monotonic() - begun > _TOO_LONG:
             problems.append(f"the study did not end in {_TOO_LONG:.0f} s: {log.n_ended} trials ended")
             for worker in crew:
-                worker.process.kill()
-        for worker in [w for w in crew if w.process.poll() is not None]:
+                worker.kill()
+                worker.join()
+        for worker in [w for w in crew if not w.is_alive()]:
             crew.remove(worker)
-            problems += _leftover(worker, kills)
+            if worker.exitcode != 0:
+                text = (stamps / f"{worker.name}.err").read_text(errors="replace").strip()
+                problems.append(f"{worker.name} ended with {worker.exitcode}: {text[-2000:]}")
         log.read()
         if log.n_ended < trials:
             last_end = time.monotonic()
             if server is not None and not restarts and log.n_ended >= trials // 2:
                 server.restart("immediate", pause=0.5)
                 restarts += 1
-            at_work = [worker for worker in crew if (stamps / worker.name).exists()]  # not those that still import
             enough = most is not None and len(kills) >= most
-            if at_work and not enough and time.monotonic() >= last_kill + every:
+            if crew and not enough and time.monotonic() >= last_kill + every:
                 last_kill = time.monotonic()
-                victim = rng.choice(at_work)
-                crew.remove(victim)
+                victim = crew.pop(rng.randrange(len(crew)))
                 kills[victim.name] = time.monotonic()
-                victim.process.kill()
-                victim.process.wait()
-                victim.errors.close()
-                crew.append(_start(n_started, stamps, task))
+                victim.kill()
+                victim.join()
+                crew.append(start(n_started))
                 n_started += 1
         time.sleep(0.02)
     ended_by_itself = time.monotonic() - last_end
@@ -117,30 +119,3 @@ class _Log:
         new, self._position = self._storage.read("torture", self._position)
         self.events += new
         self.n_ended += sum(isinstance(event, Finished) for event in new)
-
-
-def _start(k: int, stamps: Path, task: str) -> _Worker:
-    name = f"worker-{k:04d}"
-    errors = open(stamps.parent / f"{name}.err", "w+b")  # noqa: SIM115 - closed when the worker has ended
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.torture.worker"],
-        cwd=_ROOT,
-        env={**os.environ, "TRIMTAB_LEASE": str(_LEASE)},
-        stdin=subprocess.PIPE,
-        stdout=errors,
-        stderr=errors,
-    )
-    assert process.stdin is not None
-    with process.stdin as told:  # not the command line: the URL holds a password
-        told.write(json.dumps({**json.loads(task), "stamps": str(stamps / name)}).encode() + b"\n")
-    return _Worker(name, process, errors)
-
-
-def _leftover(worker: _Worker, kills: dict[str, float]) -> list[str]:
-    """What went wrong in a worker that ended by itself."""
-    with worker.errors as errors:
-        errors.seek(0)
-        text = errors.read().decode(errors="replace").strip()
-    if worker.process.returncode == 0 or worker.name in kills:
-        return []
-    return [f"{worker.name} ended with {worker.process.returncode}: {text[-2000:]}"]

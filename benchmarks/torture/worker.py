@@ -1,20 +1,18 @@
 """One worker of the torture: evaluates trials of the shared study until the study has all of them.
 
-It is told what to do by one line of JSON on standard input, and writes a line to a file of its own at each step of a trial:
-"start", "end" (the objective returned), "told" (the storage has acknowledged it). A line is one write, so a kill leaves
-only whole ones. Times are of the machine's monotonic clock, which all processes share.
+It writes a line to a file of its own at each step of a trial: "start", "end" (the objective returned), "told" (the storage
+has acknowledged it). A line is one write, so a kill leaves only whole ones. Times are of the machine's monotonic clock, which
+all processes share.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import time
 
 import trimtab as tt
 
-__all__ = ["SPACE", "seconds_of", "value_of"]
+__all__ = ["SPACE", "seconds_of", "value_of", "work"]
 
 SPACE = {"a": tt.Float(0.0, 1.0), "b": tt.Float(0.0, 1.0)}
 
@@ -29,15 +27,16 @@ def value_of(a: float, b: float) -> float:
     return (a - 0.3) ** 2 + b
 
 
-def main() -> None:
-    told = json.loads(sys.stdin.readline())
-    stamps = -1
+def work(storage: str, trials: int, lease: float, stamps: str) -> None:
+    """stamps: the file to write to; what goes wrong is in the file of that name with ".err"."""
+    errors = os.open(f"{stamps}.err", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(errors, 1)
+    os.dup2(errors, 2)
+    os.environ["TRIMTAB_LEASE"] = str(lease)
+    file = os.open(stamps, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def stamp(what: str, number: int) -> None:
-        nonlocal stamps
-        if stamps < 0:  # the file says that this worker is at work
-            stamps = os.open(told["stamps"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.write(stamps, f"{what} {number} {time.monotonic()!r}\n".encode())
+        os.write(file, f"{what} {number} {time.monotonic()!r}\n".encode())
 
     def objective(trial: tt.Trial) -> float:
         stamp("start", trial.number)
@@ -48,8 +47,8 @@ def main() -> None:
     tt.minimize(
         objective,
         SPACE,
-        told["trials"],
-        storage=told["storage"],
+        trials,
+        storage=storage,
         name="torture",
         sampler="random",
         seed=0,
@@ -57,7 +56,3 @@ def main() -> None:
         progress=False,
         callbacks=[lambda study, trial: stamp("told", trial.number)],
     )
-
-
-if __name__ == "__main__":
-    main()
