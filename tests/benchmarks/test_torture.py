@@ -66,7 +66,20 @@ def test_a_sound_study_has_no_problems(stamps):
         "cut off by a kill": 1,
         "ended, killed before it was told": 0,
         "handed to another process": 1,
+        "told after they were handed on": 0,
     }
+
+
+def test_a_late_result_of_the_old_owner_is_sound(stamps):
+    """Its last words were on their way when it was killed; the process that took the trial over was too late."""
+    (stamps / "one").write_text("start 0 1.0\nend 0 1.9\n")
+    (stamps / "two").write_text("start 1 1.0\nend 1 1.5\ntold 1 1.6\n")
+
+    verdict = check(log()[:5] + log()[6:], stamps, {"one": 2.0}, 2)
+
+    assert verdict.problems == []
+    assert verdict.counts["told after they were handed on"] == 1
+    assert verdict.counts["ended, killed before it was told"] == 1
 
 
 def test_each_fault_is_a_problem(stamps):
@@ -79,5 +92,6 @@ def test_each_fault_is_a_problem(stamps):
     assert "another reason: boom" in problems(failed, stamps)[0]
     assert "ended twice" in problems([*log(), log()[-1]], stamps)[0]
     assert "2 starts, 0 handed back" in problems(log()[:4] + log()[5:], stamps)[0]
+    assert "1 starts, 2 handed back" in problems([*log()[:5], Released(0, 1, 0.0), *log()[6:]], stamps)[0]
     (stamps / "two").write_text("start 1 1.0\nend 1 1.5\ntold 1 1.6\n")
     assert "no evaluation of it ended" in problems(log(), stamps)[0]
