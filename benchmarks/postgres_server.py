@@ -86,6 +86,11 @@ class Server:
         """Of its database, password and all."""
         return f"postgresql://{self.user}:{self.password}@127.0.0.1:{self.port}/postgres"
 
+    @property
+    def pid(self) -> int:
+        """Of its first process, the parent of the others."""
+        return int((self._room / "data" / "postmaster.pid").read_text().split("\n")[0])
+
     def empty(self) -> str:
         """The same URL, after everything of trimtab's was removed there and all sessions were ended."""
         import psycopg
@@ -113,8 +118,7 @@ class Server:
         if self._process is None:
             return
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
-            pid = int((self._room / "data" / "postmaster.pid").read_text().split("\n")[0])
-            os.kill(pid, {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}[mode])
+            os.kill(self.pid, {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}[mode])
         self._process.communicate(timeout=60)
         self._process = None
 

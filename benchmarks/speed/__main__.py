@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import trimtab
-from benchmarks.speed import asks, imports, long, many, sensitivities, storage
+from benchmarks.speed import asks, imports, long, many, postgres, sensitivities, storage
 from benchmarks.tables import markdown, replace_block
 
 HERE = Path(__file__).resolve().parent.parent
@@ -54,6 +54,7 @@ def main() -> None:
         "sensitivity": lambda: sensitivities.measure(1 if quick else 3, 60 if quick else 10_000),
         "long": lambda: long.measure(3 if quick else 61, 60 if quick else 10_000),
         "rate": lambda: storage.rates(40 if quick else 2_000, 1 if quick else 3),
+        "postgres": lambda: postgres.rates(40 if quick else 1_000, 1 if quick else 3),
         "load": lambda: storage.loading((1_000,) if quick else (10_000, 100_000), 1 if quick else 5),
         "many": lambda: many.measure(200 if quick else 100_000),
     }
@@ -143,8 +144,22 @@ def summary(measured: Mapping[str, Any]) -> str:
     for processes in sorted({processes for _, processes in rate}):
         what = f"durable trials a second on SQLite, {processes} process{'es' * (processes > 1)}"
         add(what, "/s", rate["trimtab", processes], rate.get(("optuna", processes)))
+    on_postgres = {
+        (row["tool"].split()[0], row["processes"]): row["trials_per_s"] for row in measured.get("postgres", ())
+    }
+    for processes in (1, 4):
+        if ("trimtab", processes) in on_postgres:
+            what = f"durable trials a second on PostgreSQL, {processes} process{'es' * (processes > 1)}"
+            add(what, "/s", on_postgres["trimtab", processes], on_postgres.get(("optuna", processes)))
     for row in measured["load"]:
         add(f"load {row['load']} x 10 parameters from SQLite", "s", row["seconds"], None)
+    on_postgres = {
+        (row["tool"].split()[0], row["processes"]): row["trials_per_s"] for row in measured.get("postgres", ())
+    }
+    for processes in (1, 4):
+        if ("trimtab", processes) in on_postgres:
+            what = f"durable trials a second on PostgreSQL, {processes} process{'es' * (processes > 1)}"
+            add(what, "/s", on_postgres["trimtab", processes], on_postgres.get(("optuna", processes)))
     for row in measured["load"]:
         if "again ms" in row:
             add(f"`study.table` of {row['load']} again, nothing new", "ms", row["again ms"], None)
