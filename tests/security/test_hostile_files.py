@@ -125,12 +125,14 @@ def test_what_no_trimtab_wrote_is_refused_in_one_sentence(edited, tmp_path, kind
         assert result.stderr.startswith("Error: ")
         assert len(result.stderr) < 2_000
         assert "study.db" in result.stderr or "unknown kind" in result.stderr
+    assert trimtab("check", file).exit_code in (0, 1)
     assert not (tmp_path / "hit").exists()
 
 
 COMMANDS = [
     ["show"],
     ["best"],
+    ["check"],
     ["sensitivity"],
     ["advice"],
     ["export"],

@@ -46,11 +46,11 @@ def names(tree):
 TREES = {
     path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text("utf-8")) for path in sorted(SOURCE.rglob("*.py"))
 }
+USED = {name: set(names(tree)) for name, tree in TREES.items()}
 
 
 def test_code_is_loaded_in_named_files_only():
-    for name, tree in TREES.items():
-        used = set(names(tree))
+    for name, used in USED.items():
         allowed, _ = ALLOWED.get(name, (set(), ""))
 
         assert used & DANGEROUS <= allowed, (
@@ -74,9 +74,9 @@ def test_no_shell_and_no_pickled_arrays_by_a_keyword():
 
 def test_storages_and_records_know_no_pickle():
     """A storage object travels to a worker process as its address; nothing that it holds is pickled."""
-    for name, tree in TREES.items():
+    for name, used in USED.items():
         if name.startswith(("storage/", "records/", "space/", "report/")):
-            assert not {word.partition(".")[0] for word in names(tree)} & {"pickle", "cloudpickle", "marshal"}, name
+            assert not {word.partition(".")[0] for word in used} & {"pickle", "cloudpickle", "marshal"}, name
 
 
 def test_the_scan_sees_what_it_should():

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from trimtab.cli._output import clean, print_json, say, say_wrapped
-from trimtab.cli._view import json_option, open_file
+from trimtab.cli._view import json_option
 from trimtab.errors import InputError
 
 if TYPE_CHECKING:
+    from trimtab.storage import open_storage
     from trimtab.storage._check import Checked, Repaired
 
 __all__ = ["check"]
@@ -47,7 +48,7 @@ def check(file: str, wants_repair: bool, as_json: bool) -> None:
     if "://" in path:
         if wants_repair:
             raise InputError("--repair is for SQLite files. A damaged PostgreSQL database is restored from a backup.")
-        storage = open_file(file)
+        storage = open_storage(file, must_exist=True, readonly=True)  # unchecked: every fault is to be found
         found, shown = check_logs(storage), storage.describe()
         storage.close()
     else:

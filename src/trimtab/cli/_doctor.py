@@ -36,6 +36,12 @@ _OPTIONAL = {  # distribution: module, what it brings, how to get it
     "pandas": ("pandas", "tables as DataFrames (to_pandas)", "trimtab[pandas]"),
     "PyYAML": ("yaml", "settings files in YAML", "trimtab[yaml]"),
     "cmaes": ("cmaes", "the sampler CMA-ES", "trimtab[cmaes]"),
+    "pyarrow": ("pyarrow", "Parquet files (trimtab export)", "trimtab[parquet]"),
+    "psycopg": ("psycopg", "studies in PostgreSQL, for many machines", "trimtab[postgres]"),
+    "ray": ("ray", "trials on a Ray cluster", "trimtab[ray]"),
+    "distributed": ("distributed", "trials on a Dask cluster", "trimtab[dask]"),
+    "mlflow-skinny": ("mlflow", "trials as MLflow runs", "trimtab[mlflow]"),
+    "tensorboard": ("tensorboard", "trials for TensorBoard", "trimtab[tensorboard]"),
     "torch": ("torch", "tuning of PyTorch networks", "trimtab[torch]"),
 }
 _WAL_RESET_FIXED = (3, 51, 3)
