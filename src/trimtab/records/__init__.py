@@ -1,6 +1,6 @@
 """Records: what happened (events), what it amounts to (the table), and one trial at a time."""
 
-from trimtab.records._check import LogCheck
+from trimtab.records._check import LogCheck, check_settings
 from trimtab.records._curves import Curve
 from trimtab.records._events import (
     Created,
@@ -53,6 +53,7 @@ __all__ = [
     "Started",
     "Trial",
     "TrialTable",
+    "check_settings",
     "event_body",
     "event_from_row",
     "event_key",

@@ -15,7 +15,7 @@ from trimtab.records._goals import Goals
 from trimtab.records._table import FINISHED, STATES
 from trimtab.space import Space
 
-__all__ = ["LogCheck", "check_event"]
+__all__ = ["LogCheck", "check_event", "check_settings"]
 
 _MOST = 2**31 - 1  # numbers of trials, attempts and processes
 _ENDS = frozenset(STATES[FINISHED:])
@@ -81,8 +81,8 @@ def check_event(event: Event) -> None:
     _CHECKS[kind](event)
 
 
-def _check_opened(event: Opened) -> None:
-    settings = event.settings
+def check_settings(settings: object) -> None:
+    """ValueError says what is wrong with the settings of an Opened event."""
     if not isinstance(settings, dict) or not isinstance(settings.get("space"), dict):
         raise ValueError("the settings of a study must be a table with its space")
     seed = settings.get("seed")
@@ -155,7 +155,7 @@ def _is_number(value: object) -> bool:
 
 
 _CHECKS: dict[str, Callable[[Any], None]] = {
-    "opened": _check_opened,
+    "opened": lambda event: check_settings(event.settings),
     "created": _check_created,
     "started": _check_started,
     "reported": _check_reported,

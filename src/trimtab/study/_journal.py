@@ -81,9 +81,18 @@ class Journal:
     def of(
         cls, storage: Storage, name: str, space: Space, goals: Goals, events: Sequence[Event], position: int
     ) -> Journal:
-        """The study as its events, read up to `position`, tell it: nothing is checked and nothing is written."""
+        """The study as its events, read up to `position`, tell it: nothing is written.
+
+        StorageError for events that make no study; whoever reads what strangers wrote checks more: storage.Checked.
+        """
         fold = Fold(space, goals.direction, goals)
-        fold.apply(events)
+        try:
+            fold.apply(events)
+        except (IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise StorageError(
+                f"Study {name!r} in {storage.describe()} holds events that no trimtab wrote ({type(error).__name__}: {error}). "
+                "It was damaged or edited: see what `trimtab check` says of it, or go back to a copy."
+            ) from error
         return cls(storage, name, fold, position)
 
     @property

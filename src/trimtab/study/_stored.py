@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trimtab.errors import InputError, SpaceError, StorageError
-from trimtab.records import VALUE, Created, Event, Finished, Goals, Opened
+from trimtab.records import VALUE, Created, Event, Finished, Goals, Opened, check_settings
 from trimtab.space import Space
 from trimtab.space._labels import LabelText
 from trimtab.storage import Storage, open_storage
@@ -28,6 +28,15 @@ def read_stored(storage: Storage, name: str | None) -> tuple[str, list[Event], i
     if not any(isinstance(e, Opened) for e in events):
         found = ", ".join(map(repr, names)) or "none"
         raise InputError(f"{storage.describe()} holds no study named {name!r}. Its studies: {found}.")
+    try:
+        for event in events:
+            if isinstance(event, Opened):
+                check_settings(event.settings)
+    except ValueError as error:
+        raise StorageError(
+            f"Study {name!r} in {storage.describe()} has settings that no trimtab wrote: {error}. It was damaged or edited: go "
+            "back to a copy of it."
+        ) from None
     return name, events, position
 
 
