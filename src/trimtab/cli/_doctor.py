@@ -171,11 +171,9 @@ def _sqlite() -> Check:
         )
     if sqlite3.sqlite_version_info < _WAL_RESET_FIXED:
         remedy = (
-            "versions 3.7.0 to 3.51.2 can, very rarely, damage a file when two processes checkpoint its "
-            "write-ahead log at the same moment "
-            "(the WAL-reset bug, https://www.sqlite.org/wal.html). One process writing at a time is safe; for "
-            "many processes on one study "
-            "prefer a Python with SQLite 3.51.3 or later."
+            "versions 3.7.0 to 3.51.2 can, very rarely, lose commits when one process copies the write-ahead log into "
+            "the file while another commits (the WAL-reset bug, https://www.sqlite.org/wal.html). trimtab's own processes "
+            "never do both at once; leave a study's file alone in other programs that write while it runs."
         )
         return Check("SQLite", "note", found, remedy)
     return Check("SQLite", "ok", found)
