@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trimtab.records import Finished, Started
+from trimtab.cli._view import Failure, failures_among
+from trimtab.records import FAILED, Finished, Started
 from trimtab.study._owner import is_gone
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Activity", "Worker"]
 
 _WINDOW = 300.0  # seconds over which the rate is taken
+_BACK = 3_000  # events that the first look goes back: enough for a rate, and quick in a log of any length
 
 
 @dataclass(frozen=True)
@@ -43,29 +45,40 @@ class Activity:
 
     def __init__(self, study: Study) -> None:
         self._study = study
-        self._position = 0
+        self._position = max(study._journal._position - _BACK, 0)
         self._ends: deque[float] = deque()
-        self._begun: float | None = None  # when the first trial began
+        self._earliest: float | None = None  # time of the first event that was read
+        self._failures: tuple[int, list[Failure]] = (0, [])
         self.look()
 
     def look(self) -> None:
         """Take in what happened since."""
         events, self._position = self._study.events(self._position)
         for event in events:
+            if self._earliest is None:
+                self._earliest = event.at
             if isinstance(event, Finished):
                 self._ends.append(event.at)
-            elif isinstance(event, Started) and self._begun is None:
-                self._begun = event.at
         while self._ends and self._ends[0] < time.time() - _WINDOW:
             self._ends.popleft()
 
     @property
     def rate(self) -> float | None:
         """Trials that ended per minute, over the last minutes; None where none did."""
-        if not self._ends or self._begun is None:
+        if not self._ends or self._earliest is None:
             return None
-        span = min(max(time.time() - self._begun, 1.0), _WINDOW)
+        span = min(max(time.time() - self._earliest, 1.0), _WINDOW)
         return 60 * len(self._ends) / span
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Failed trials grouped by reason."""
+        with self._study._lock:
+            table, errors = self._study.table, self._study._journal.fold.errors
+            numbers = table.number[table.state == FAILED].tolist()
+            if self._failures[0] != len(numbers):
+                self._failures = len(numbers), failures_among((i, errors.get(i)) for i in numbers)
+        return self._failures[1]
 
     @property
     def workers(self) -> list[Worker]:

@@ -6,11 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from trimtab.cli._activity import Activity, Worker
-from trimtab.cli._findings import best_text, params_text
+from trimtab.cli._findings import params_text
 from trimtab.cli._output import clean, number, seconds, table_of
-from trimtab.cli._view import failures_among, goals_text, state_text
+from trimtab.cli._view import goals_text, state_text
 from trimtab.errors import StorageError
-from trimtab.records import FAILED
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,7 +35,6 @@ def watch(study: Study, every: float, last: int) -> None:
             live.refresh()
             time.sleep(every)
             try:
-                activity.look()
                 shown = picture(study, activity, last)
             except StorageError as error:
                 shown = Group(live.renderable, Text(f"Cannot be read now, trying again: {clean(error)}"))
@@ -51,9 +49,8 @@ def picture(study: Study, activity: Activity, last: int) -> RenderableType:
     def title(text: str) -> Any:
         return Text(f"\n{text}", style="bold")
 
-    fold = study._journal.fold
-    rate = activity.rate
-    table = study.table  # reads what is new
+    activity.look()
+    rate, fold = activity.rate, study._journal.fold
     parts: list[Any] = [
         Text(
             f"Study {clean(repr(study.name))} in {clean(study.storage.describe())}: {state_text(study)}", style="bold"
@@ -62,11 +59,12 @@ def picture(study: Study, activity: Activity, last: int) -> RenderableType:
             f"  {goals_text(study)}; {'-' if rate is None else f'{rate:.3g}'} trials a minute; Ctrl-C ends this, not the study"
         ),
     ]
-    if study.pareto:
-        best = f"trial {study.best.number}, value {best_text(study)}" if study.goals.m == 1 else best_text(study)
-        parts.append(Text(f"  best: {best}"))
-        if study.goals.m == 1:
-            parts.append(Text(f"  {clean(params_text(study.best))}"))
+    if study.goals.m > 1:
+        parts.append(Text(f"  best: front of {len(study.pareto)}"))
+    elif study.table.best is not None:
+        best = fold.trial(int(study.table.best))
+        parts.append(Text(f"  best: trial {best.number}, value {number(best.value)}"))
+        parts.append(Text(f"  {clean(params_text(best))}"))
     workers = worker_rows(activity.workers)
     parts.append(title(f"{len(workers)} worker{'s' * (len(workers) != 1)}"))
     if workers:
@@ -78,8 +76,7 @@ def picture(study: Study, activity: Activity, last: int) -> RenderableType:
             shown = [number(trial.outcomes.get(name)) for name in study.goals.names]
             rows.append([str(i), trial.state, *shown, seconds(trial.seconds), params_text(trial)])
         parts += [title("Ended last"), table_of(("trial", "state", *study.goals.names, "time", "configuration"), rows)]
-    groups = failures_among((i, fold.errors.get(i)) for i in table.number[table.state == FAILED].tolist())
-    if groups:
+    if groups := activity.failures:
         parts.append(title("Failures by reason (of the newest)"))
         parts.append(table_of(("count", "reason"), [[str(len(g.numbers)), g.reason] for g in groups[:5]]))
     return Group(*parts)
