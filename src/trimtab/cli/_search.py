@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -121,6 +122,11 @@ def _check_command(command: Sequence[str], settings: Settings) -> None:
     from trimtab.cli._shell import check_shell
     from trimtab.cli._template import check_template, placeholders
 
+    if sys.platform == "win32":
+        raise InputError(
+            "Programs are run on POSIX systems only (Linux, macOS, WSL): their process groups are what stops them surely. Use "
+            "function = 'module:function'."
+        )
     names = list(dict.fromkeys([*settings.space.parameters]))
     used = check_template(command, names)
     program = command[0]
