@@ -12,7 +12,7 @@ import pytest
 
 from trimtab.cli._command import Command, CommandFailed
 from trimtab.cli._threads import Threads
-from trimtab.errors import StudyError, TrialPruned
+from trimtab.errors import StorageError, StudyError, TrialPruned
 from trimtab.records import Goals, Trial
 
 TRIAL = Trial(4, {"lr": 0.5, "layers": (8, 4)})
@@ -347,6 +347,22 @@ def test_threads_run_programs_at_the_same_time():
             outcomes += pool.wait()
         assert {o.number: o.value for o in outcomes} == {0: 10.0, 1: 11.0}
         assert pool.wait() == []
+
+
+def test_a_storage_that_cannot_be_reached_costs_no_trial():
+    class Unreachable(Channel):
+        def report(self, number, step, value):
+            raise StorageError("gone for a while")
+
+        def should_stop(self, number):
+            raise StorageError("gone for a while")
+
+    with Threads(1) as pool:
+        pool.start(python(f"import time; {prints({'value': 3, 'step': 1})}; time.sleep(0.3); print(4)"), Unreachable())
+        pool.submit(Trial(0, {"lr": 10.0}))
+        (outcome,) = pool.wait()
+
+    assert outcome.value == 4.0
 
 
 def test_threads_say_why_a_trial_failed():

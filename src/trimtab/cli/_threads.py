@@ -7,11 +7,12 @@ and the objective (`_command.Command`) asks that all the time.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from dataclasses import replace
 
-from trimtab.errors import StudyError, TrimtabError
+from trimtab.errors import StorageError, StudyError, TrimtabError
 from trimtab.executors import Objective, Outcome, StoppedAtExit, evaluate
 from trimtab.records import Channel, Trial
 from trimtab.study._channel import StudyChannel
@@ -94,11 +95,15 @@ class _Stop:
     def report(self, number: int, step: float, value: float) -> None:
         self._has_reported = True
         if self._channel is not None and not self._stopping.is_set():
-            self._channel.report(number, step, value)
+            with contextlib.suppress(StorageError):  # a report less; the result is told when the storage is back
+                self._channel.report(number, step, value)
 
     def should_stop(self, number: int) -> bool:
         if self._stopping.is_set():
             return True
-        if self._channel is None or not self._channel.should_stop(number):
+        try:
+            if self._channel is None or not self._channel.should_stop(number):
+                return False
+            return self._has_reported or not isinstance(self._channel, StudyChannel) or self._channel.is_lost(number)
+        except StorageError:  # nobody can be asked now: that is no reason to lose what was computed
             return False
-        return self._has_reported or not isinstance(self._channel, StudyChannel) or self._channel.is_lost(number)
