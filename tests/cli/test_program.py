@@ -100,11 +100,16 @@ def test_who_ignores_sigterm_is_killed(tmp_path, monkeypatch):
     assert not any(map(exists, pids))
 
 
-def test_when_trimtab_is_killed_the_program_ends(tmp_path):
+def test_when_trimtab_is_killed_the_program_ends_and_its_files_go(tmp_path):
+    private = tmp_path / "private"
+    private.mkdir()
+    (private / "params.json").write_text("{}")
+    inner = CHILD.format(child=SLEEP, alone=False, then=SLEEP)
+    arguments = (PYTHON, "-c", inner, str(tmp_path / "pids"))
     code = f"""
-import os, sys, time
+import os, time
 from trimtab.cli._program import Program
-program = Program((sys.executable, "-c", {CHILD.format(child=SLEEP, alone=False, then=SLEEP)!r}, {str(tmp_path / "pids")!r}), os.environ)
+program = Program({arguments!r}, os.environ, {str(private)!r})
 time.sleep(60)
 """
     trimtab = subprocess.Popen([PYTHON, "-c", code])
@@ -116,6 +121,7 @@ time.sleep(60)
 
     for pid in pids:
         wait_for(lambda pid=pid: not exists(pid))
+    wait_for(lambda: not private.exists())
 
 
 def test_when_the_guard_is_killed_the_program_ends(tmp_path):

@@ -75,7 +75,7 @@ class Command:
         file = ResultFile(files.result if self.result is None else "".join(fill([self.result], values)))
         wanted = Wanted(self.key, self.goals)
         try:
-            program = Program(arguments, self._environment(trial, files, file))
+            program = Program(arguments, self._environment(trial, files, file), files.folder)
         except (OSError, ValueError) as error:
             raise CommandFailed(f"{arguments[0]!r} cannot be started: {error}") from None
         output, errors = Output(program.stdout, wanted), Errors(program.stderr)

@@ -1,8 +1,9 @@
 """Starts one program, and sees to it that nothing of it lives on: not when it is stopped, and not when trimtab is killed.
 
-    python -I -S _guard.py HANDLE GRACE PROGRAM [ARGUMENT ...]
+    python -I -S _guard.py HANDLE GRACE FOLDER PROGRAM [ARGUMENT ...]
 
-HANDLE: number of an open socket to trimtab. GRACE: seconds between SIGTERM and SIGKILL.
+HANDLE: number of an open socket to trimtab. GRACE: seconds between SIGTERM and SIGKILL. FOLDER: of files that trimtab
+removes after the program; if trimtab is gone by then, they are removed here. May be empty.
 It says on the socket: `pid N` (or `failed ERRNO` if the program cannot be started) and, when the program has ended,
 `ended CODE`, negative for a signal. It reads nothing: the end of the socket, because trimtab closed it or died, means
 "end the program".
@@ -30,7 +31,7 @@ def main() -> None:
     os.set_inheritable(handle, False)
     _adopt_orphans()
     try:
-        pid = os.posix_spawnp(sys.argv[3], sys.argv[3:], os.environ, setpgroup=0, setsigdef=(PIPE, XFSZ))
+        pid = os.posix_spawnp(sys.argv[4], sys.argv[4:], os.environ, setpgroup=0, setsigdef=(PIPE, XFSZ))
     except OSError as error:
         _tell(handle, f"failed {error.errno}")
         os._exit(1)
@@ -41,8 +42,10 @@ def main() -> None:
     asked: list[float] = []  # when the program was asked to end
     start_new_thread(_watch, (handle, pid, grace, asked))
     code = _wait(pid)
-    _tell(handle, f"ended {code}")
+    is_heard = _tell(handle, f"ended {code}")
     _end_the_rest(pid, (asked or [time.monotonic()])[0] + grace)
+    if not is_heard and sys.argv[3]:
+        _remove(sys.argv[3])
     os._exit(0)
 
 
@@ -143,9 +146,21 @@ def _signal(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _tell(handle: int, line: str) -> None:
-    with Ignoring(OSError):  # trimtab is gone
+def _tell(handle: int, line: str) -> bool:
+    """Whether anybody is there to hear it."""
+    try:
         os.write(handle, f"{line}\n".encode())
+    except OSError:
+        return False
+    return True
+
+
+def _remove(folder: str) -> None:
+    """A folder with nothing but files in it."""
+    with Ignoring(OSError):
+        for name in os.listdir(folder):
+            os.unlink(os.path.join(folder, name))
+        os.rmdir(folder)
 
 
 if __name__ == "__main__":

@@ -24,17 +24,19 @@ _GUARD = str(Path(__file__).with_name("_guard.py"))
 class Program:
     """stdout, stderr: what it prints, as bytes. code: its exit code once it has ended, negative for a signal; else None.
 
+    folder: of files for this program alone, which its guard removes if trimtab was killed; "" for none.
+
     OSError or ValueError where it cannot be started.
     """
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], folder: str = "") -> None:
         self.code: int | None = None
         self._pid: int | None = None
         self._heard = b""
         self._line, far_end = socket.socketpair()
         try:
             self._guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", _GUARD, str(far_end.fileno()), str(GRACE), *arguments],
+                [sys.executable, "-I", "-S", _GUARD, str(far_end.fileno()), str(GRACE), folder, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

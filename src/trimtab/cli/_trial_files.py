@@ -26,12 +26,12 @@ class BadResult(TrimtabError):
 
 
 class TrialFiles:
-    """params: path of the JSON document with the hyperparameters. result: where the program may write its result."""
+    """folder: that holds them. params: the JSON document with the hyperparameters. result: where the program may write its result."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._folder = tempfile.mkdtemp(prefix="trimtab-")  # 0700
-        self.params = os.path.join(self._folder, "params.json")
-        self.result = os.path.join(self._folder, "result.json")
+        self.folder = tempfile.mkdtemp(prefix="trimtab-")  # 0700
+        self.params = os.path.join(self.folder, "params.json")
+        self.result = os.path.join(self.folder, "result.json")
         try:
             handle = os.open(self.params, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(handle, "w", encoding="ascii") as file:
@@ -46,7 +46,7 @@ class TrialFiles:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
     ) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class ResultFile:
