@@ -12,7 +12,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
@@ -22,7 +22,7 @@ from trimtab.integrations.torch._hyperparameters import Hyperparameters, Layout
 __all__ = ["Scale", "Setting", "Settings", "Shape", "Slopes", "add_scaled"]
 
 Setting = float | Callable[[int, Hyperparameters], Any] | Mapping[str, float] | None
-Scale = float | torch.Tensor  # one number, or one for each weight (P,)
+Scale: TypeAlias = float | torch.Tensor  # one number, or one for each weight (P,)
 Slopes = Mapping[
     str, Sequence[tuple[int, Scale]]
 ]  # setting -> (column, d setting / d hyperparameter), without the zeros

@@ -108,7 +108,7 @@ def _alike(a: fx.Node, b: Any) -> bool:
     one, other = a.meta.get("val"), b.meta.get("val") if isinstance(b, fx.Node) else None
     if not isinstance(one, torch.Tensor) or not isinstance(other, torch.Tensor):
         return False
-    return one.shape == other.shape and one.dtype == other.dtype and one.device == other.device
+    return bool(one.shape == other.shape and one.dtype == other.dtype and one.device == other.device)
 
 
 def _is_number_zero(x: Any) -> bool:
