@@ -50,7 +50,7 @@ class Fold:
         self.repeated: set[int] = set()  # trials that evaluate a configuration again, on purpose
         self.understood: set[int] = set()  # trials that sharpen the sensitivities instead of searching
         self.refined: set[int] = set()  # steps along reported gradients
-        self.n = 0
+        self.n = self.n_from_sampler = 0
         self._stored: list[Mapping[str, Any]] = []
         self._y = array("d")
         self._several = None if self.goals.is_single else array("d")  # rows of the goals, where they are more than y
@@ -108,7 +108,9 @@ class Fold:
         self._from_sampler.append(origin == "sampler")
         if self._several is not None:
             self._several.extend([math.nan] * self._width)
-        if origin == "repeat":
+        if origin == "sampler":
+            self.n_from_sampler += 1
+        elif origin == "repeat":
             self.repeated.add(number)
         elif origin == "understand":
             self.understood.add(number)
@@ -154,7 +156,7 @@ class Fold:
         return TrialTable(
             self.space,
             self.direction,
-            np.array(numbers, dtype=np.intp),
+            np.arange(self.n)[rows],
             _column(self._x[: self.n][rows], copy=False),
             _column(np.frombuffer(self._y)[rows]),
             _column(np.frombuffer(self._state, dtype=np.uint8)[rows]),

@@ -146,9 +146,14 @@ class Asking(Results):
         (30 seconds; the environment variable TRIMTAB_LEASE), as far as this process has watched.
         """
         with self._lock:
+            self._catch_up()
+            return self._journal.fold.table
+
+    def _catch_up(self) -> None:
+        """`recover`, without making a table."""
+        with self._lock:
             self._journal.sync()
             recover(self._journal)
-            return self._journal.fold.table
 
     # -- for runs -----------------------------------------------------------------------------------------------------------
 

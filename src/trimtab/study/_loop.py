@@ -144,7 +144,7 @@ class _Loop:
     def hear_out(self, pool: Executor) -> None:
         """Keep the results that are there already when the run is cut short: nothing that ended is evaluated again."""
         self.channel.stop_asked = True
-        self.study.recover()  # Ctrl-C may have come between an append and its reading
+        self.study._catch_up()  # Ctrl-C may have come between an append and its reading
         while self.in_flight:
             for outcome in self.unheard:
                 if not outcome.lost:

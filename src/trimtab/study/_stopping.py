@@ -146,7 +146,7 @@ class Rules:
         ends = (budget.patience, budget.target, budget.max_regret)
         if not budget.only_understand and all(end is None for end in ends):
             return None
-        self.study.recover()  # reads what other processes wrote
+        self.study._catch_up()  # reads what other processes wrote
         fold = self._fold()
         if fold is None:
             return None
@@ -182,12 +182,13 @@ class Rules:
     def _look(self, fold: Fold) -> None:
         """Take in what has ended since the last look, in the order of ending."""
         numbers = fold.ended[self._seen :]
-        table = fold.table.where(np.array(numbers, dtype=np.int64))
+        table = fold.rows(numbers)
         objectives = table.outcomes[:, : table.goals.m]
         counts = table.feasible & np.isfinite(objectives).all(axis=1)
+        aside = fold.repeated, fold.understood, fold.refined
         for i in np.flatnonzero(table.state == FINISHED):
             better = counts[i] and not np.any(np.all(self.front <= objectives[i], axis=1))
-            if numbers[i] in fold.attempts and numbers[i] not in fold.repeated | fold.understood | fold.refined:
+            if numbers[i] in fold.attempts and not any(numbers[i] in those for those in aside):
                 self.stale = 0 if better else self.stale + 1
             if better:
                 beaten = np.all(objectives[i] <= self.front, axis=1)

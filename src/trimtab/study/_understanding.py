@@ -171,7 +171,7 @@ def _surrogate(ended: TrialTable, pending: FloatArray) -> ProductGP:
 
 def _own(fold: Fold) -> int:
     """Trials that the study proposed itself; those of the user do not count."""
-    return int(fold.table.from_sampler.sum()) + len(fold.repeated) + len(fold.understood)
+    return fold.n_from_sampler + len(fold.repeated) + len(fold.understood)
 
 
 def _first_objective(table: TrialTable) -> TrialTable:
