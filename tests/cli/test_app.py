@@ -13,7 +13,7 @@ from click.testing import CliRunner
 import trimtab
 from trimtab.cli import _app, main
 
-COMMANDS = ["demo", "doctor", "run", "show", "best", "sensitivity", "advice", "report"]
+COMMANDS = ["demo", "doctor", "run", "show", "best", "sensitivity", "advice", "check", "report"]
 
 
 def invoke(*arguments, **keywords):
