@@ -255,7 +255,7 @@ def test_travels_to_another_process_as_its_url(storage):
 
 
 def test_a_turn_is_held_by_one_and_ends_with_its_connection(storage, postgres_url, monkeypatch):
-    monkeypatch.setattr("trimtab.storage._postgres._TURN", 0.6)
+    monkeypatch.setattr("trimtab.storage._postgres._TURN", 600)
     other = PostgreSQL(postgres_url)
     with storage.turn("s"):
         with other.turn("t"):

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PostgreSQL"]
 
-_TURN = 3.0  # seconds to wait for one's turn, at most; then it is done without
-_SLICE = 200  # milliseconds of them that the connection is busy with waiting, between which other threads use it
+_TURN = 3_000  # milliseconds to wait for one's turn, at most: in one go, so that nobody loses the place in the queue
 
 _READ = """SELECT kind, number, part, at, body, position FROM trimtab.events
     WHERE study = (SELECT id FROM trimtab.studies WHERE name = %s) AND position > %s ORDER BY position"""
@@ -116,11 +115,11 @@ class PostgreSQL:
     @contextmanager
     def turn(self, study: str) -> Iterator[None]:
         """See `Storage.turn`."""
-        name, end = text_from_name(study), time.monotonic() + _TURN
+        name = text_from_name(study)
         here = self._turns.setdefault(study, threading.Lock())  # the session's lock lets its own threads in
-        alone = here.acquire(timeout=_TURN)
+        alone = here.acquire(timeout=_TURN / 1000)
         try:
-            db = self._wait_for_turn(name, end) if alone else None
+            db = self._wait_for_turn(name) if alone else None
             try:
                 yield
             finally:
@@ -151,15 +150,10 @@ class PostgreSQL:
     def _ask(self, question: str, told: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         return self._session.run(lambda db: db.execute(question, told).fetchall())
 
-    def _wait_for_turn(self, name: str, end: float) -> psycopg.Connection[Any] | None:
+    def _wait_for_turn(self, name: str) -> psycopg.Connection[Any] | None:
         """The connection that holds the lock; None where it was not free in time."""
-        while True:
-            db, rows = self._session.run(lambda db: (db, db.execute(_TAKE, (name, _SLICE)).fetchall()))
-            if rows[0][0]:
-                return db
-            if time.monotonic() >= end:
-                return None
-            time.sleep(0.001)  # other threads of this process that wait for the connection
+        db, rows = self._session.run(lambda db: (db, db.execute(_TAKE, (name, _TURN)).fetchall()))
+        return db if rows[0][0] else None
 
     def _refuse_if_readonly(self) -> None:
         if self._readonly:

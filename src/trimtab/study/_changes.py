@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,36 +50,46 @@ def start_next(journal: Journal, proposals: Proposals, owner: dict[str, Any], wa
 
     Raises SearchEnded when the sampler has nothing left, NotYet where trials that run have to end first.
     """
-    vain = 0
-    while vain < TRIES:
-        with journal.storage.turn(journal.name) if vain else nullcontext():
+    with ExitStack() as turn:
+        for vain in range(TRIES):
             journal.sync()
+            if vain == 0 and not journal.is_alone:  # others propose too: one after the other, rather than in vain
+                turn.enter_context(journal.storage.turn(journal.name))
+                journal.sync()
             recover(journal, wanted.retries)
-            fold, now = journal.fold, time.time()
-            if wanted.most is not None and fold.n_evaluated + _under_way(journal) >= wanted.most:
-                if fold.n_evaluated < wanted.most:
-                    raise NotYet("others evaluate the last trials")
+            number, events = _next_start(journal, proposals, owner, wanted)
+            if number is None:
                 return None
-            events: list[Event] = []
-            if fold.waiting:
-                number = next(iter(fold.waiting))
-            else:
-                number = fold.n
-                known = fold if journal.in_order is None else journal.in_order.before(number)
-                if known is None:
-                    raise NotYet("the generation before has not ended")
-                stored, origin = proposals.next(known, wanted.repeats, wanted.turns)
-                events = [Created(number, stored, origin, now)]
-            events.append(Started(number, fold.attempts.get(number, 0), owner, now))
             try:
                 journal.append(events)
             except Conflict as error:
-                vain += 1
                 log_event("conflict", journal.name, number, reason=str(error))
                 continue
-        if number in journal.fold.running:  # else its old owner has told it meanwhile
-            return number
+            if number in journal.fold.running:  # else its old owner has told it meanwhile
+                return number
     raise _starved(journal)
+
+
+def _next_start(
+    journal: Journal, proposals: Proposals, owner: dict[str, Any], wanted: Wanted
+) -> tuple[int | None, list[Event]]:
+    """The trial to start, and the events that do it. Raises as `start_next`."""
+    fold, now = journal.fold, time.time()
+    if wanted.most is not None and fold.n_evaluated + _under_way(journal) >= wanted.most:
+        if fold.n_evaluated < wanted.most:
+            raise NotYet("others evaluate the last trials")
+        return None, []
+    events: list[Event] = []
+    if fold.waiting:
+        number = next(iter(fold.waiting))
+    else:
+        number = fold.n
+        known = fold if journal.in_order is None else journal.in_order.before(number)
+        if known is None:
+            raise NotYet("the generation before has not ended")
+        stored, origin = proposals.next(known, wanted.repeats, wanted.turns)
+        events = [Created(number, stored, origin, now)]
+    return number, [*events, Started(number, fold.attempts.get(number, 0), owner, now)]
 
 
 def create(

@@ -100,6 +100,11 @@ class Journal:
         """space, direction, objectives and limits if they have names, seed, sampler and version, as stored."""
         return self.fold.opened[-1].settings
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether nobody else evaluates a trial of the study now, as far as was read."""
+        return all(started.owner.get("worker") == self.lease.worker for started in self.fold.running.values())
+
     def sync(self) -> None:
         """Read what was appended since the last time. After a Ctrl-C in the middle of it: everything, afresh."""
         if self._torn:
