@@ -153,13 +153,6 @@ def summary(measured: Mapping[str, Any]) -> str:
             add(what, "/s", on_postgres["trimtab", processes], on_postgres.get(("optuna", processes)))
     for row in measured["load"]:
         add(f"load {row['load']} x 10 parameters from SQLite", "s", row["seconds"], None)
-    on_postgres = {
-        (row["tool"].split()[0], row["processes"]): row["trials_per_s"] for row in measured.get("postgres", ())
-    }
-    for processes in (1, 4):
-        if ("trimtab", processes) in on_postgres:
-            what = f"durable trials a second on PostgreSQL, {processes} process{'es' * (processes > 1)}"
-            add(what, "/s", on_postgres["trimtab", processes], on_postgres.get(("optuna", processes)))
     for row in measured["load"]:
         if "again ms" in row:
             add(f"`study.table` of {row['load']} again, nothing new", "ms", row["again ms"], None)
