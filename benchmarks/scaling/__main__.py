@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--workers", nargs="+", type=int, default=[1, 10, 30, 100])
     parser.add_argument("--seconds", nargs="+", type=float, default=[0.5, 1.0, 5.0], help="of a trial")
     parser.add_argument("--length", type=float, default=20.0, help="seconds of one measurement; 5 trials at least")
+    parser.add_argument("--warm", type=float, default=10.0, help="seconds before it, in which workers join and warm up")
     parser.add_argument("--quick", action="store_true", help="a smoke run; writes nothing")
     parser.add_argument("--table", action="store_true", help="only write the table again")
     arguments = parser.parse_args()
@@ -42,12 +43,13 @@ def main() -> None:
         replace_block(PAGE, "scaling", summary(json.loads(RESULTS.read_text())))
         return
     if arguments.quick:
-        arguments.workers, arguments.seconds, arguments.length = [2, 12], [0.1], 1.0
+        arguments.workers, arguments.seconds, arguments.warm, arguments.length = [2, 12], [0.1], 0.5, 1.0
     rows: list[dict[str, Any]] = []
     with Server() as server:
         for seconds in arguments.seconds:
             for workers in arguments.workers:
-                rows.append(simulate(server, workers, seconds, max(arguments.length, 5 * seconds)))
+                length = max(arguments.length, 5 * seconds)
+                rows.append(simulate(server, workers, seconds, arguments.warm + seconds, length))
                 print(markdown(rows[-1:]), flush=True)
     measured = {"python": platform.python_version(), "cores": os.cpu_count(), "rows": rows}
     if not arguments.quick:

@@ -27,22 +27,24 @@ _SPACE = {"a": tt.Float(0.0, 1.0), "b": tt.Float(0.0, 1.0)}
 _PROCESSES = 10
 
 
-def simulate(server: Server, workers: int, seconds: float, length: float) -> dict[str, Any]:
-    """One row of results. seconds: of a trial. length: seconds in which trials are counted."""
+def simulate(server: Server, workers: int, seconds: float, warm: float, length: float) -> dict[str, Any]:
+    """One row of results. seconds: of a trial. warm: seconds until trials are counted. length: seconds in which they are."""
     url = server.empty()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["benchmarks.scaling.workers"])
     processes = min(workers, _PROCESSES)
     threads = [workers // processes + (k < workers % processes) for k in range(processes)]
     begin, answers = context.Barrier(processes + 1), context.Queue()
-    arguments = [(url, n, k, seconds, length, begin, answers) for k, n in enumerate(threads)]
+    arguments = [(url, n, k, seconds, warm, length, begin, answers) for k, n in enumerate(threads)]
     members = [context.Process(target=_process, args=told, daemon=True) for told in arguments]
     for member in members:
         member.start()
     begin.wait(timeout=300)
+    time.sleep(warm)
     before = _server_seconds(server)
-    heard = [answers.get(timeout=length + 300) for _ in members]
+    time.sleep(length)
     used = _server_seconds(server) - before
+    heard = [answers.get(timeout=300) for _ in members]
     for member in members:
         member.join()
     ask, tell = (np.concatenate([part[name] for part in heard]) for name in ("ask", "tell"))
@@ -63,27 +65,36 @@ def simulate(server: Server, workers: int, seconds: float, length: float) -> dic
     }
 
 
-def _process(url: str, threads: int, k: int, seconds: float, length: float, begin: Any, answers: Any) -> None:
+def _process(
+    url: str, threads: int, k: int, seconds: float, warm: float, length: float, begin: Any, answers: Any
+) -> None:
     """Some workers in a process; the times of all."""
     studies = [tt.Study(_SPACE, sampler="random", storage=url, name="scaling", seed=0) for _ in range(threads)]
     times: dict[str, list[float]] = {"ask": [], "tell": []}
     rng = random.Random(k)
     begin.wait(timeout=300)
-    cpu, end = _own_seconds(), time.monotonic() + length
+    count = time.monotonic() + warm
     crew = [
-        threading.Thread(target=_work, args=(study, rng.uniform(0, seconds), seconds, end, times)) for study in studies
+        threading.Thread(target=_work, args=(study, rng.uniform(0, seconds), seconds, count, count + length, times))
+        for study in studies
     ]
     for member in crew:
         member.start()
+    time.sleep(warm)
+    cpu = _own_seconds()
+    time.sleep(length)
+    cpu = _own_seconds() - cpu
     for member in crew:
         member.join()
-    answers.put({**{name: np.array(each) for name, each in times.items()}, "cpu": _own_seconds() - cpu})
+    answers.put({**{name: np.array(each) for name, each in times.items()}, "cpu": cpu})
     for study in studies:
         study.close()
 
 
-def _work(study: tt.Study, late: float, seconds: float, end: float, times: dict[str, list[float]]) -> None:
-    """One worker. late: it joins so many seconds after the others, as workers do."""
+def _work(
+    study: tt.Study, late: float, seconds: float, count: float, end: float, times: dict[str, list[float]]
+) -> None:
+    """One worker. late: it joins so many seconds after the others, as workers do. What ends from `count` to `end` counts."""
     time.sleep(late)
     while True:
         begun = time.perf_counter()
@@ -92,10 +103,12 @@ def _work(study: tt.Study, late: float, seconds: float, end: float, times: dict[
         time.sleep(seconds)
         evaluated = time.perf_counter()
         study.tell(trial, trial["a"])
-        if time.monotonic() > end:
+        told, now = time.perf_counter(), time.monotonic()
+        if now > end:
             return
-        times["ask"].append(asked - begun)
-        times["tell"].append(time.perf_counter() - evaluated)
+        if now > count:
+            times["ask"].append(asked - begun)
+            times["tell"].append(told - evaluated)
 
 
 def _own_seconds() -> float:

@@ -53,18 +53,20 @@ def start_next(journal: Journal, proposals: Proposals, owner: dict[str, Any], wa
     with ExitStack() as turn:
         for vain in range(TRIES):
             journal.sync()
+            recover(journal, wanted.retries)  # before the turn, for which others wait
             if vain == 0 and not journal.is_alone:  # others propose too: one after the other, rather than in vain
                 turn.enter_context(journal.storage.turn(journal.name))
                 journal.sync()
-            recover(journal, wanted.retries)
             number, events = _next_start(journal, proposals, owner, wanted)
             if number is None:
                 return None
             try:
-                journal.append(events)
+                journal.write(events)
             except Conflict as error:
                 log_event("conflict", journal.name, number, reason=str(error))
                 continue
+            turn.close()
+            journal.sync()
             if number in journal.fold.running:  # else its old owner has told it meanwhile
                 return number
     raise _starved(journal)

@@ -143,8 +143,12 @@ class Journal:
 
     def append(self, events: Sequence[Event]) -> None:
         """Append and read back, so that this process sees what every other one sees."""
-        self.storage.append(self.name, events)
+        self.write(events)
         self.sync()
+
+    def write(self, events: Sequence[Event]) -> None:
+        """Append without reading back: `sync` has to follow."""
+        self.storage.append(self.name, events)
 
 
 def _differ(old: dict[str, Any], new: dict[str, Any]) -> bool:
