@@ -50,6 +50,9 @@ class Lease:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
+    def __reduce__(self) -> tuple[type[Lease], tuple[Storage, str, float]]:
+        return Lease, (self._storage, self._study, self.seconds)  # a copy is a worker of its own
+
     def owner(self) -> dict[str, Any]:
         """What a trial's `Started` says of this process; from here on it gives signs of life."""
         if self._pid != os.getpid():  # a fork: the thread is the parent's
