@@ -44,9 +44,10 @@ class Checked:
         self._checks[study] = check, position, count
         return events, position
 
-    def append(self, study: str, events: Sequence[Event]) -> None:
-        """See `Storage.append`."""
+    def append(self, study: str, events: Sequence[Event]) -> int:
+        """See `Storage.append`. What is appended is read back too, and so checked in its place."""
         self.inside.append(study, events)
+        return -1
 
     def names(self) -> list[str]:
         """See `Storage.names`."""

@@ -27,11 +27,11 @@ class Memory:
         self._keys: dict[str, set[Key]] = {}
         self._beats: dict[str, Beat] = {}
 
-    def append(self, study: str, events: Sequence[Event]) -> None:
+    def append(self, study: str, events: Sequence[Event]) -> int:
         """See `Storage.append`."""
         added = [row_of(event)[:3] for event in events]
         if not added:
-            return
+            return -1
         with self._lock:
             keys = self._keys.setdefault(study, set())
             twice = keys.intersection(added)
@@ -41,8 +41,10 @@ class Memory:
                     f"Study {study!r} in memory already has the event {kind} {number} ({part}). Read again, then "
                     "decide again."
                 )
-            self._logs.setdefault(study, []).extend(events)  # first: a Ctrl-C between the two loses no event
+            log = self._logs.setdefault(study, [])
+            log.extend(events)  # first: a Ctrl-C between the two loses no event
             keys.update(added)
+            return len(log)
 
     def read(self, study: str, since: int = 0) -> tuple[list[Event], int]:
         """See `Storage.read`."""

@@ -60,11 +60,11 @@ class PostgreSQL:
         self._turns: dict[str, threading.Lock] = {}
         self._session.run(lambda db: None, make=not must_exist)
 
-    def append(self, study: str, events: Sequence[Event]) -> None:
+    def append(self, study: str, events: Sequence[Event]) -> int:
         """See `Storage.append`."""
         rows = [row_of(event) for event in events]
         if not rows:
-            return
+            return -1
         self._refuse_if_readonly()
         unique_violation: type[Exception] = require("psycopg.errors", "postgres").UniqueViolation
         told = {"name": text_from_name(study), "n": len(rows)} | dict(
@@ -72,20 +72,22 @@ class PostgreSQL:
         )
         tries = 0
 
-        def add(db: psycopg.Connection[Any]) -> None:
+        def add(db: psycopg.Connection[Any]) -> int:
             nonlocal tries
             tries += 1
             try:
-                if db.execute(ADD, told).rowcount == 0:  # the study's first events
-                    db.execute(ADD_FIRST, told)
-                return
+                row = db.execute(ADD, told).fetchone()
+                if row is None:  # the study's first events
+                    row = db.execute(ADD_FIRST, told).fetchone()
+                return -1 if row is None else int(row[0])
             except unique_violation:
                 pass
             found = set(db.execute(_FOUND, told).fetchall())
             if tries == 1 or not found.issuperset(rows):
                 raise self._conflict(study, rows, found)
+            return -1
 
-        self._session.run(add)
+        return self._session.run(add)
 
     def read(self, study: str, since: int = 0) -> tuple[list[Event], int]:
         """See `Storage.read`."""

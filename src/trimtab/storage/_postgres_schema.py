@@ -141,7 +141,7 @@ _ADDED = """added AS (
     FROM study, unnest(%(kinds)s::text[], %(numbers)s::bigint[], %(parts)s::bigint[], %(ats)s::float8[], %(bodies)s::text[])
         WITH ORDINALITY AS e (kind, number, part, at, body, position)
 )
-SELECT id FROM study"""
+SELECT last FROM study"""
 
 ADD = f"""WITH study AS (
     UPDATE trimtab.studies SET last = last + %(n)s WHERE name = %(name)s RETURNING id, last

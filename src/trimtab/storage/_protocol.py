@@ -35,9 +35,11 @@ class Storage(Protocol):
     Safe to call from several threads; `trimtab.testing.check_storage` checks the contract.
     """
 
-    def append(self, study: str, events: Sequence[Event]) -> None:
+    def append(self, study: str, events: Sequence[Event]) -> int:
         """Add events to the end of the study's log, all of them or none; the study begins with its first event.
 
+        Returns the position after them; -1 where that is not known. Positions grow by one an event at least: who stood at
+        the position before them all has read everything.
         Once this returns, the events survive the death of the process. Raises Conflict if the key (kind, number, part)
         of one of them is already in the log, InputError if one of them is no plain JSON, StorageError if they cannot
         be written.

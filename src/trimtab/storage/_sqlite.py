@@ -79,13 +79,14 @@ class SQLite:
             self._db = self._open(must_exist)
         _open_files.add(self)
 
-    def append(self, study: str, events: Sequence[Event]) -> None:
+    def append(self, study: str, events: Sequence[Event]) -> int:
         """See `Storage.append`."""
         rows = [row_of(event) for event in events]
         if not rows:
-            return
+            return -1
         with self._lock:
-            self._ids[study] = self._transact(lambda db: self._insert(db, study, rows))
+            self._ids[study], last = self._transact(lambda db: self._insert(db, study, rows))
+        return last
 
     def read(self, study: str, since: int = 0) -> tuple[list[Event], int]:
         """See `Storage.read`."""
@@ -186,8 +187,8 @@ class SQLite:
             self._db = self._open(must_exist=True)
         return self._db
 
-    def _insert(self, db: sqlite3.Connection, study: str, rows: Sequence[Row]) -> int:
-        """Add rows to a study, made if need be; its id. Conflict if one is there already."""
+    def _insert(self, db: sqlite3.Connection, study: str, rows: Sequence[Row]) -> tuple[int, int]:
+        """Add rows to a study, made if need be; its id, and that of the last row. Conflict if one is there already."""
         key = self._ids.get(study)
         if key is None:
             name = text_from_name(study)
@@ -197,7 +198,8 @@ class SQLite:
             db.executemany(_INSERT, [(key, *row) for row in rows])
         except sqlite3.IntegrityError as error:
             raise self._conflict(db, study, key, rows) from error
-        return key
+        (last,) = db.execute("SELECT last_insert_rowid()").fetchone()
+        return key, last
 
     def _transact(self, action: Callable[[sqlite3.Connection], T]) -> T:
         """All or nothing, also when Ctrl-C falls in between (the end of a context manager may be skipped then)."""

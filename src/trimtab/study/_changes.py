@@ -61,12 +61,13 @@ def start_next(journal: Journal, proposals: Proposals, owner: dict[str, Any], wa
             if number is None:
                 return None
             try:
-                journal.write(events)
+                is_read = journal.write(events)
             except Conflict as error:
                 log_event("conflict", journal.name, number, reason=str(error))
                 continue
             turn.close()
-            journal.sync()
+            if not is_read:
+                journal.sync()
             if number in journal.fold.running:  # else its old owner has told it meanwhile
                 return number
     raise _starved(journal)

@@ -113,7 +113,10 @@ class Journal:
             if self.in_order is not None:
                 self.in_order = InOrder(fold.space, fold.goals)
             self._torn = False
-        events, position = self.storage.read(self.name, self._position)
+        self._take(*self.storage.read(self.name, self._position))
+
+    def _take(self, events: Sequence[Event], position: int) -> None:
+        """Apply what was read, up to `position`."""
         if events:
             self._torn = True
             self.fold.apply(events)
@@ -142,13 +145,18 @@ class Journal:
                 self.sync()
 
     def append(self, events: Sequence[Event]) -> None:
-        """Append and read back, so that this process sees what every other one sees."""
-        self.write(events)
-        self.sync()
+        """Append and take in, so that this process sees what every other one sees."""
+        if not self.write(events):
+            self.sync()
 
-    def write(self, events: Sequence[Event]) -> None:
-        """Append without reading back: `sync` has to follow."""
-        self.storage.append(self.name, events)
+    def write(self, events: Sequence[Event]) -> bool:
+        """Append. Whether that was taken in, since nobody else wrote in between; else `sync` has to follow."""
+        before = self._position
+        after = self.storage.append(self.name, events)
+        if after != before + len(events) or self._torn:
+            return False
+        self._take(events, after)
+        return True
 
 
 def _differ(old: dict[str, Any], new: dict[str, Any]) -> bool:

@@ -62,7 +62,8 @@ def _is_read_in_pieces(storage: Storage) -> None:
     assert storage.read("pieces") == ([], 0), "an unknown study has no events"
     position, seen = 0, 0
     for number in range(4):
-        storage.append("pieces", [Created(number, {}, "sampler", 0.0), Started(number, 0, {}, 0.0)])
+        after = storage.append("pieces", [Created(number, {}, "sampler", 0.0), Started(number, 0, {}, 0.0)])
+        assert after in (-1, storage.read("pieces")[1]), "append() returns the position after its events, or -1"
         storage.append("another study", [Created(number, {}, "sampler", 0.0)])
         events, position = storage.read("pieces", position)
         assert [event.number for event in events] == [number, number], (
