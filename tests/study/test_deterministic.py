@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import trimtab as tt
-from trimtab.errors import InputError
+from trimtab.errors import InputError, StudyError
 from trimtab.executors import StoppedAtExit, evaluate
 from trimtab.records import Trial
 
@@ -177,3 +177,13 @@ def test_one_study_may_change_its_mind():
 def test_deterministic_is_yes_or_no():
     with pytest.raises(InputError, match=r"deterministic must be True or False, got 'yes'"):
         tt.minimize(loss, SPACE, 3, deterministic="yes")
+
+
+def test_a_trial_that_was_asked_for_by_hand_and_never_told_is_named():
+    study = tt.Study(SPACE, sampler="random", seed=0)
+    asked = study.ask()
+    with pytest.raises(StudyError, match="waits for trial 0, which was asked for and not told"):
+        study.optimize(loss, 20, deterministic=True, progress=False)
+    study.release(asked)
+    study.optimize(loss, 20, deterministic=True, progress=False)
+    assert study.table.finished.n >= 20

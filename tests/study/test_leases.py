@@ -283,3 +283,11 @@ print(len(study.storage.beats()))
         time.sleep(0.02)
     storage.close()
     other.close()
+
+
+def test_minimize_does_not_wait_for_a_trial_that_its_own_process_asked_for(tmp_path):
+    path = tmp_path / "x.db"
+    by_hand = opened(path)
+    by_hand.ask()
+    study = tt.minimize(lambda trial: trial["x"], SPACE, 4, storage=path, sampler="random", progress=False)
+    assert study.table.finished.n == 3

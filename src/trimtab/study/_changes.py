@@ -52,11 +52,10 @@ def start_next(journal: Journal, proposals: Proposals, owner: dict[str, Any], wa
     """
     with ExitStack() as turn:
         for vain in range(TRIES):
-            journal.sync()
-            recover(journal, wanted.retries)  # before the turn, for which others wait
             if vain == 0 and not journal.is_alone:  # others propose too: one after the other, rather than in vain
                 turn.enter_context(journal.storage.turn(journal.name))
-                journal.sync()
+            journal.sync()
+            recover(journal, wanted.retries)
             number, events = _next_start(journal, proposals, owner, wanted)
             if number is None:
                 return None
@@ -79,8 +78,8 @@ def _next_start(
     """The trial to start, and the events that do it. Raises as `start_next`."""
     fold, now = journal.fold, time.time()
     if wanted.most is not None and fold.n_evaluated + _under_way(journal) >= wanted.most:
-        if fold.n_evaluated < wanted.most:
-            raise NotYet("others evaluate the last trials")
+        if fold.n_evaluated < wanted.most and not all(journal.lease.is_own(s.owner) for s in fold.running.values()):
+            raise NotYet("other processes evaluate the last trials")
         return None, []
     events: list[Event] = []
     if fold.waiting:

@@ -137,9 +137,19 @@ class _Loop:
             if self.in_flight:
                 self.unheard = pool.wait(None if math.isinf(pause) else pause)
             else:  # the trials of other processes
+                self._check_others()
                 time.sleep(pause)
             while self.unheard:
                 self._take(self.unheard[0])
+
+    def _check_others(self) -> None:
+        """StudyError where what has to end first was asked for by hand, from this very object: it would wait for ever."""
+        journal = self.study._journal
+        if journal.fold.running and journal.is_alone:
+            numbers = ", ".join(map(str, journal.fold.running))
+            raise StudyError(
+                f"deterministic=True waits for trial {numbers}, which was asked for and not told. Call tell() or release() first."
+            )
 
     def hear_out(self, pool: Executor) -> None:
         """Keep the results that are there already when the run is cut short: nothing that ended is evaluated again."""

@@ -22,13 +22,8 @@ def recover(journal: Journal, retries: int = 0) -> None:
     retries: how often a trial is tried again, if that is more often than MOST_LOSSES allows.
     """
     most = max(MOST_LOSSES, retries + 1)
-    lost: dict[tuple[object, ...], bool] = {}  # of each process once: a look at one costs 0.1 ms
     for number, started in list(journal.fold.running.items()):
-        owner = started.owner
-        who = tuple(owner.get(name) for name in ("host", "ns", "pid", "born", "worker"))
-        if who not in lost:
-            lost[who] = journal.lease.is_lost(owner)
-        if not lost[who]:
+        if not journal.lease.is_lost(started.owner):
             continue
         event: Finished | Released = Released(number, started.attempt, time.time(), lost=True)
         what, text = "trial_lost", f"{started.owner.get('host')}, process {started.owner.get('pid')}"
