@@ -12,9 +12,12 @@ import pytest
 import trimtab as tt
 from trimtab.errors import InputError, StudyError
 from trimtab.executors import StoppedAtExit, evaluate
-from trimtab.records import Trial
+from trimtab.records import Created, Finished, Goals, Opened, Released, Started, Trial
+from trimtab.study._in_order import InOrder
 
 SPACE = {"lr": tt.Float(1e-4, 1e-1, log=True), "units": tt.Int(4, 64), "kind": ["a", "b", "c"]}
+
+SPACE_OF = tt.Space(SPACE)
 
 
 def loss(trial):
@@ -182,8 +185,45 @@ def test_deterministic_is_yes_or_no():
 def test_a_trial_that_was_asked_for_by_hand_and_never_told_is_named():
     study = tt.Study(SPACE, sampler="random", seed=0)
     asked = study.ask()
-    with pytest.raises(StudyError, match="waits for trial 0, which was asked for and not told"):
+    with pytest.raises(
+        StudyError, match=r"needs the result of trial 0 before trial 8, and ask\(\) gave it in this process"
+    ):
         study.optimize(loss, 20, deterministic=True, progress=False)
     study.release(asked)
     study.optimize(loss, 20, deterministic=True, progress=False)
     assert study.table.finished.n >= 20
+
+
+def test_start_points_keep_to_the_generations_too():
+    def objective(trial):
+        for step in range(6):
+            trial.report(loss(trial) / (step + 1), step)
+            if trial.should_stop():
+                raise tt.TrialPruned
+        return loss(trial)
+
+    start = [{"lr": 10.0 ** -(1 + k % 3), "units": 4 + 2 * k, "kind": "abc"[k % 3]} for k in range(20)]
+    studies = [study_of("random", w, w, objective, n=30, pruner="median", start=start) for w in (1, 3, 8)]
+    assert table(studies[0]) == table(studies[1]) == table(studies[2])
+    assert any(t.state == "pruned" for t in studies[0].trials[:20])
+
+
+def test_a_late_result_that_meets_the_next_start_counts():
+    events = [
+        Opened(0, {}, 0.0),
+        *(
+            Created(k, SPACE_OF.store(SPACE_OF.sample(1, np.random.default_rng(k)))[0], "sampler", 0.0)
+            for k in range(8)
+        ),
+        *(Started(k, 0, {}, 0.0) for k in range(8)),
+        Released(0, 0, 0.0, lost=True),
+        Finished(0, "finished", 0.125, 1.0, None, 0.0),
+        Started(0, 1, {}, 0.0),
+        *(Finished(k, "finished", 1.0, 1.0, None, 0.0) for k in range(1, 8)),
+    ]
+    in_order = InOrder(SPACE_OF, Goals.of("minimize"))
+    in_order.apply(events)
+    known = in_order.before(8)
+    assert known is not None
+    assert known.table.y.tolist() == [0.125] + [1.0] * 7
+    assert not known.running

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
@@ -291,3 +293,51 @@ def test_minimize_does_not_wait_for_a_trial_that_its_own_process_asked_for(tmp_p
     by_hand.ask()
     study = tt.minimize(lambda trial: trial["x"], SPACE, 4, storage=path, sampler="random", progress=False)
     assert study.table.finished.n == 3
+
+
+def test_a_trial_that_could_not_be_handed_back_is_taken_up_again(tmp_path, monkeypatch):
+    """The storage was away when the run ended: its trials still say that this living process runs them."""
+    path, interrupt = tmp_path / "x.db", [True]
+
+    def objective(trial):
+        if trial.number == 1 and interrupt:
+            interrupt.clear()
+            raise KeyboardInterrupt
+        return trial["x"]
+
+    with monkeypatch.context() as away:
+        away.setattr(tt.Study, "_hand_back", lambda study, run: None)
+        with pytest.raises(KeyboardInterrupt):
+            tt.minimize(objective, SPACE, 4, storage=path, sampler="random", seed=0, progress=False)
+    assert [t.state for t in tt.Study.load(path).trials] == ["finished", "running"]
+    study = tt.minimize(objective, SPACE, 4, storage=path, sampler="random", progress=False)
+    assert [t.state for t in study.trials] == ["finished"] * 4
+
+
+@pytest.mark.parametrize("how", ["its worker died", "release"])
+def test_a_trial_is_not_taken_from_the_one_that_took_it_over(tmp_path, how):
+    path = tmp_path / "x.db"
+    old, new = opened(path), opened(path)
+    trial = old.ask()
+    new.recover()
+    new._lose(trial.number, retries=5)
+    again = new.ask()
+    if how == "release":
+        old.release(trial)
+    else:
+        assert not old._lose(trial.number, retries=5)
+    new.recover()
+    assert state(new, again.number) == "running"
+    new.tell(again, 0.5)
+    assert state(new, again.number) == "finished"
+
+
+def test_damaged_signs_of_life_end_no_lease(tmp_path):
+    study = opened(tmp_path / "x.db")
+    study.ask()
+    study.storage.beat("other", {})
+    with closing(sqlite3.connect(tmp_path / "x.db")) as db:
+        db.execute("UPDATE workers SET about = '{no json' WHERE worker = 'other'")
+        db.commit()
+    study._journal.lease.tick({})
+    assert study.storage.beats()["other"].about == {}

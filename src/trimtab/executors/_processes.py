@@ -154,6 +154,7 @@ class Processes(StoppedAtExit):
 
     def _serve(self, worker: Process) -> Outcome | None:
         """Take what a worker said, up to the end of its trial."""
+        is_alive = worker.is_alive  # asked first: what it said before it died is in the pipe
         try:
             while worker.pipe.poll():
                 outcome = self._take(worker, worker.receive())
@@ -162,7 +163,7 @@ class Processes(StoppedAtExit):
                     return outcome
         except (EOFError, ConnectionError):
             return self._mourn(worker)
-        return None if worker.is_alive else self._mourn(worker)
+        return None if is_alive else self._mourn(worker)
 
     def _take(self, worker: Process, message: tuple[Any, ...]) -> Outcome | None:
         """One message (see `_worker`)."""

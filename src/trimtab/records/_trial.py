@@ -100,9 +100,10 @@ class Trial(Mapping[str, Any]):
         self.gradient = MappingProxyType({**self.gradient, **more})
 
     def should_stop(self) -> bool:
-        """Whether to give up early: the study's time is over, or it was asked to stop.
+        """Whether to give up early: the pruner says so, the study's time is over or it was asked to stop, or the trial is
+        another process's by now.
 
-        Where it is true, return the value reached so far, or raise.
+        Where it is true, return the value reached so far, or raise trimtab.TrialPruned.
         """
         return self._channel is not None and self._channel.should_stop(self.number)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import random
 import sys
@@ -80,7 +81,7 @@ class FileLock:
 
     def close(self, *, remove: bool = False) -> None:
         """Let go of the file. remove: and delete it, unless somebody holds it: who has it open makes a new one."""
-        if remove and self._file >= 0:
+        if remove and (self._file >= 0 or os.path.exists(self._path)):  # others may have used it, and left before us
             with contextlib.suppress(OSError):  # Windows deletes no open file: it stays, and harms nobody
                 if self._try():
                     os.unlink(self._path)
@@ -153,7 +154,11 @@ class Turns:
             threads.release()
 
     def close(self, *, remove: bool = False) -> None:
-        """See `FileLock.close`."""
+        """See `FileLock.close`. remove: those that only others used, too."""
+        if remove:
+            for path in glob.glob(glob.escape(self._prefix) + "*"):
+                if (number := path.removeprefix(self._prefix)).isdecimal():
+                    self._locks.setdefault(int(number), (threading.Lock(), FileLock(path, self._like)))
         for _, file in self._locks.values():
             file.close(remove=remove)
 

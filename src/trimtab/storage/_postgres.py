@@ -9,7 +9,6 @@ it is tried again, and if that meets the very same events (key, time and content
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +21,7 @@ from trimtab.storage._postgres_address import Address
 from trimtab.storage._postgres_schema import ADD, ADD_FIRST
 from trimtab.storage._postgres_session import Session
 from trimtab.storage._protocol import Beat
-from trimtab.storage._rows import Row, about_text, events_of, row_of
+from trimtab.storage._rows import Row, about_of, about_text, events_of, row_of
 from trimtab.storage._schema import name_from_text, text_from_name
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ class PostgreSQL:
     def beats(self) -> dict[str, Beat]:
         """See `Storage.beats`."""
         rows = self._ask("SELECT worker, count, about, at FROM trimtab.workers ORDER BY id")
-        return {name_from_text(name): Beat(count, json.loads(about), at) for name, count, about, at in rows}
+        return {name_from_text(name): Beat(count, about_of(about), at) for name, count, about, at in rows}
 
     @contextmanager
     def turn(self, study: str) -> Iterator[None]:

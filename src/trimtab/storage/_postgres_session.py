@@ -121,8 +121,8 @@ class Session:
 
     def close(self) -> None:
         """End it for good."""
+        self._closed = True  # first: whoever waits for the server holds the lock, and gives up now
         with self._lock:
-            self._closed = True
             self._drop()
 
     def forget(self) -> None:

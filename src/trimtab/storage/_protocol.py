@@ -20,7 +20,7 @@ class Beat:
     """A worker's sign of life.
 
     count: how many it gave. about: plain JSON for people: host, pid, study, lease in seconds. at: wall clock of the last one
-    in seconds since 1970, for people only: whether a worker lives is seen from `count` (study._leases).
+    in seconds since 1970, for people only: whether a worker lives is seen from `count` (study._lease).
     """
 
     count: int

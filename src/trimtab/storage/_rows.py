@@ -14,7 +14,7 @@ from typing import Any
 from trimtab.errors import InputError, StorageError
 from trimtab.records import Event, event_body, event_from_row, event_key
 
-__all__ = ["Row", "about_text", "event_of", "events_of", "no_collection", "row_of"]
+__all__ = ["Row", "about_of", "about_text", "event_of", "events_of", "no_collection", "row_of"]
 
 Row = tuple[str, int, int, float, str]
 
@@ -51,6 +51,15 @@ def about_text(about: Mapping[str, Any]) -> str:
         return _json.encode(dict(about))
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"What a worker says of itself must be plain JSON, got {about!r:.300}: {error}.") from error
+
+
+def about_of(text: str) -> dict[str, Any]:
+    """What a worker said of itself; {} for what no trimtab wrote: for people only, it must not keep anybody from a look."""
+    try:
+        about = _reader.decode(text)
+    except (TypeError, ValueError, RecursionError):
+        return {}
+    return about if isinstance(about, dict) else {}
 
 
 def events_of(rows: Sequence[Row], where: str) -> list[Event]:

@@ -15,7 +15,6 @@ and opens its own: using or closing it would disturb the parent's locks (https:/
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import random
 import sqlite3
@@ -32,7 +31,7 @@ from trimtab.storage._connect import connect, establish, is_ours, needs_renewal,
 from trimtab.storage._files import check_readable, check_writable, explain, is_busy, make_private
 from trimtab.storage._lock import Turns
 from trimtab.storage._protocol import Beat
-from trimtab.storage._rows import Row, about_text, events_of, no_collection, row_of
+from trimtab.storage._rows import Row, about_of, about_text, events_of, no_collection, row_of
 from trimtab.storage._schema import VERSION, name_from_text, text_from_name
 from trimtab.storage._wal import WriteAheadLog, write_ahead
 
@@ -112,7 +111,7 @@ class SQLite:
     def beats(self) -> dict[str, Beat]:
         """See `Storage.beats`."""
         rows = self._look(_workers)
-        return {name_from_text(worker): Beat(count, json.loads(about), at) for worker, count, about, at in rows}
+        return {name_from_text(worker): Beat(count, about_of(about), at) for worker, count, about, at in rows}
 
     def turn(self, study: str) -> AbstractContextManager[None]:
         """See `Storage.turn`."""

@@ -9,14 +9,15 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from trimtab.errors import Conflict, InputError
+from trimtab.errors import Conflict, InputError, StudyError
 from trimtab.logs import log_event
 from trimtab.pruners import Pruner
 from trimtab.records import Released, Trial, TrialTable, objective_gradient
 from trimtab.samplers import Sampler
-from trimtab.study._changes import Wanted, create, ending, finish, known, start_next
+from trimtab.study._changes import NotYet, Wanted, create, ending, finish, known, start_next
 from trimtab.study._channel import StudyChannel
 from trimtab.study._proposals import Proposals
 from trimtab.study._recovery import recover
@@ -43,9 +44,15 @@ class Asking(Results):
         """The next trial to evaluate: one that waits (enqueued, or lost by a dead process), else the sampler's next.
 
         Raises SearchEnded when the sampler has nothing left (every cell of a grid was handed out), InputError for a
-        study that was loaded without parts of its space that no storage can hold.
+        study that was loaded without parts of its space that no storage can hold, StudyError after a run with
+        deterministic=True as long as trials of an earlier generation run.
         """
-        trial = self._start_next(self._channel)
+        try:
+            trial = self._start_next(self._channel)
+        except NotYet as error:  # others run it
+            raise StudyError(
+                f"Study {self.name!r} can give no trial now: {error} (deterministic=True). Ask later."
+            ) from None
         assert trial is not None
         return trial
 
@@ -134,10 +141,12 @@ class Asking(Results):
         """Hand a running trial back unevaluated; `ask` will give it out again."""
         with self._lock:
             number = known(self._journal, trial)
+            is_lost = self._channel.is_lost(number)  # reads the log
             running = self._journal.fold.running.get(number)
-            if running is not None:
+            if running is not None and not is_lost:
                 self._channel.ended(number)
-                self._journal.append([Released(number, running.attempt, time.time())])
+                with suppress(Conflict):  # another process took it over: it has nothing to hand back any more
+                    self._journal.append([Released(number, running.attempt, time.time())])
 
     def recover(self) -> TrialTable:
         """Have trials wait again whose process is gone; `ask` does it too. Returns the table.
@@ -179,13 +188,14 @@ class Asking(Results):
             if self._journal.order(deterministic):
                 self._proposals = Proposals(self.sampler, self.space, self.seed)
 
-    def _lose(self, number: int, retries: int) -> bool:
-        """Have a trial wait again whose worker died, unless that happened more than `retries` times: then False."""
+    def _lose(self, number: int, retries: int, channel: StudyChannel | None = None) -> bool:
+        """Have a trial of this channel (None: of `ask`) wait again whose worker died. False if that happened more than
+        `retries` times, or if it is another's by now."""
         with self._lock:
-            self._journal.sync()
+            is_lost = (channel or self._channel).is_lost(number)  # reads the log
             fold = self._journal.fold
             running = fold.running.get(number)
-            if running is None or fold.losses.get(number, 0) >= retries:
+            if is_lost or running is None or fold.losses.get(number, 0) >= retries:
                 return False
             try:
                 self._journal.append([Released(number, running.attempt, time.time(), lost=True)])

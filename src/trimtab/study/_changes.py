@@ -17,6 +17,7 @@ import numpy as np
 from trimtab.errors import Conflict, InputError, SpaceError, StorageError, StudyError
 from trimtab.logs import log_event
 from trimtab.records import FINISHED, STATES, Created, Event, Finished, Fold, Started, Trial
+from trimtab.study._in_order import GENERATION
 from trimtab.study._journal import TRIES, Journal
 from trimtab.study._proposals import Proposals
 from trimtab.study._recovery import recover
@@ -82,16 +83,32 @@ def _next_start(
             raise NotYet("other processes evaluate the last trials")
         return None, []
     events: list[Event] = []
-    if fold.waiting:
+    if fold.waiting and journal.in_order is not None:
+        number = min(fold.waiting)
+        if journal.in_order.before(number - number % GENERATION) is None:  # a pruner asks how those before it ended
+            raise _generation_runs(journal, number)
+    elif fold.waiting:
         number = next(iter(fold.waiting))
     else:
         number = fold.n
         known = fold if journal.in_order is None else journal.in_order.before(number)
         if known is None:
-            raise NotYet("the generation before has not ended")
+            raise _generation_runs(journal, number)
         stored, origin = proposals.next(known, wanted.repeats, wanted.turns)
         events = [Created(number, stored, origin, now)]
     return number, [*events, Started(number, fold.attempts.get(number, 0), owner, now)]
+
+
+def _generation_runs(journal: Journal, number: int) -> NotYet | StudyError:
+    """Why trial `number` cannot begin: for a while, or for good where `ask` gave in this process all that it waits for."""
+    running, lease = journal.fold.running, journal.lease
+    before = [i for i in running if i < number - number % GENERATION]
+    if before and all("run" not in running[i].owner and lease.is_own(running[i].owner) for i in before):
+        return StudyError(
+            f"deterministic=True needs the result of trial {min(before)} before trial {number}, and ask() gave it in this "
+            "process: tell it, or release it."
+        )
+    return NotYet("the generation before has not ended")
 
 
 def create(

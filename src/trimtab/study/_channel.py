@@ -53,6 +53,7 @@ class StudyChannel:
         """The trial was started for this channel."""
         self._attempts[number] = self._journal.fold.running[number].attempt
         self._written.pop(number, None)
+        self.pruned.discard(number)  # what an attempt before came to
 
     def report(self, number: int, step: float, value: float) -> None:
         """Store an intermediate value. StudyError if the trial does not run."""
@@ -67,6 +68,8 @@ class StudyChannel:
         """Write what was reported. A trial that is another's by now has nothing more to say."""
         with self._lock:
             points = self._unwritten.pop(number, None)
+            if points:
+                self._journal.sync()  # else they would count as the new owner's, who may have begun meanwhile
             while points and self._is_ours(number):
                 steps, values = zip(*points, strict=True)
                 part = self._journal.fold.n_reports.get(number, 0)

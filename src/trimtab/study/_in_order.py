@@ -41,9 +41,9 @@ class InOrder:
                     self._fold.apply([event])
                 case Created():
                     self._created.append(event)
-                case Started():
+                case Started() if self._is_open(event.number):  # else its old owner has told it meanwhile
                     self._more[event.number] = [event]
-                case Reported():
+                case Reported() if self._is_open(event.number):
                     self._more.setdefault(event.number, []).append(event)
                 case Finished():
                     self._more.setdefault(event.number, []).append(event)
@@ -70,6 +70,10 @@ class InOrder:
         base = number - number % GENERATION
         known = self.before(base)
         return [] if known is None else [curve for curve in known.curves if curve.number < base]
+
+    def _is_open(self, number: int) -> bool:
+        """Whether a trial has not ended."""
+        return number >= self._known and number not in self._ended
 
     def _end(self, base: int) -> None:
         """Take in how the trials below `base` ended."""

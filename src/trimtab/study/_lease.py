@@ -20,7 +20,7 @@ import weakref
 from contextlib import suppress
 from typing import Any
 
-from trimtab.errors import InputError, TrimtabError
+from trimtab.errors import InputError
 from trimtab.storage import Memory, Storage
 from trimtab.study._owner import is_gone, is_here, this_process
 
@@ -128,7 +128,7 @@ def _live(
         lease = reference()
         if lease is None:
             break
-        with suppress(TrimtabError, OSError):  # it cannot be reached now: whoever appends will say so
+        with suppress(Exception):  # it cannot be reached now: whoever appends will say so
             lease.tick(about)
         del lease
     with suppress(Exception):  # closed, or unreachable: the lease runs out

@@ -25,6 +25,7 @@ from trimtab.records import Trial
 from trimtab.samplers import Grid
 from trimtab.study._changes import NotYet, Wanted
 from trimtab.study._progress import Progress
+from trimtab.study._recovery import RUNS
 from trimtab.study._stopping import EXHAUSTED, Budget, Rules
 from trimtab.study._told import needed
 from trimtab.study._understanding import Turns
@@ -71,6 +72,8 @@ def run(
     study._order(budget.deterministic)
     loop = _Loop(study, budget, catch, tuple(callbacks))
     with ExitStack() as end:
+        RUNS.add(loop.name)
+        end.callback(RUNS.discard, loop.name)
         pool = end.enter_context(executor_of(workers, executor))
         loop.bar = end.enter_context(Progress(study, budget.n_trials, loop.deadline, show=progress))
         pool.start(objective, loop.channel)
@@ -137,19 +140,9 @@ class _Loop:
             if self.in_flight:
                 self.unheard = pool.wait(None if math.isinf(pause) else pause)
             else:  # the trials of other processes
-                self._check_others()
                 time.sleep(pause)
             while self.unheard:
                 self._take(self.unheard[0])
-
-    def _check_others(self) -> None:
-        """StudyError where what has to end first was asked for by hand, from this very object: it would wait for ever."""
-        journal = self.study._journal
-        if journal.fold.running and journal.is_alone:
-            numbers = ", ".join(map(str, journal.fold.running))
-            raise StudyError(
-                f"deterministic=True waits for trial {numbers}, which was asked for and not told. Call tell() or release() first."
-            )
 
     def hear_out(self, pool: Executor) -> None:
         """Keep the results that are there already when the run is cut short: nothing that ended is evaluated again."""
@@ -198,7 +191,7 @@ class _Loop:
         """What became of a trial, to the study, the bar, the callbacks."""
         number = outcome.number
         trial = self.in_flight[number]
-        if outcome.lost and self.study._lose(number, self.budget.retries):
+        if outcome.lost and self.study._lose(number, self.budget.retries, self.channel):
             self.channel.ended(number)
             self.exhausted = False
             self._heard(number)
