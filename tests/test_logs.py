@@ -87,13 +87,15 @@ def test_secrets_of_addresses_are_never_logged(reason, formatter, logged):
     assert "db" in text
 
 
-@pytest.mark.parametrize("hostile", ["a\nWARNING:root:forged", "a\x1b[2J", "a\u2028b", "a\r\nb", "\u202eabc"])
+@pytest.mark.parametrize(
+    "hostile", ["a\nWARNING:root:forged", "a\x1b[2J", "a\u2028b", "a\r\nb", "\u202eabc", "half \ud800"]
+)
 def test_a_hostile_name_makes_no_line_of_its_own(hostile, logged):
     for formatter in (None, JSONFormatter()):
         text = logged(formatter, "trial_finished", hostile, 0, value=1.0)
         assert text.count("\n") == 1
         assert text.endswith("\n")
-        assert not any(c in text for c in "\r\x1b\u2028\u202e")
+        assert not any(c in text for c in "\r\x1b\u2028\u202e\ud800")
 
 
 def test_json_lines_read_back(logged):

@@ -41,7 +41,7 @@ EVENTS: Final[dict[str, tuple[int, str]]] = {  # level and message of each
 
 _USER_INFO = re.compile(r"(?<=://)[^\s/]*@")
 _PASSWORD = re.compile(r"(?i)(password|passwd|pwd)(\s*[=:]\s*)('(?:[^'\\]|\\.)*'|[^\s&,;]+)")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST = 500  # characters of a field
 
 
