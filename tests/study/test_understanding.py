@@ -65,9 +65,7 @@ def test_of_any_number_of_trials_the_share_is_exact(share):
         spent = 0
         for own in range(n):
             from_sampler = np.arange(own) >= spent
-            log = SimpleNamespace(
-                table=SimpleNamespace(from_sampler=from_sampler), repeated=(), understood=range(spent)
-            )
+            log = SimpleNamespace(n_from_sampler=int(from_sampler.sum()), repeated=(), understood=range(spent))
             spent += Turns(share, n).has_come(log)
         assert spent == math.floor(share * n + 1e-9)
 
