@@ -194,11 +194,12 @@ class SQLite:
             db.execute("INSERT OR IGNORE INTO studies (name) VALUES (?)", (name,))
             (key,) = db.execute("SELECT id FROM studies WHERE name = ?", (name,)).fetchone()
         try:
-            db.executemany(_INSERT, [(key, *row) for row in rows])
+            if len(rows) > 1:
+                db.executemany(_INSERT, [(key, *row) for row in rows[:-1]])
+            last = db.execute(_INSERT, (key, *rows[-1])).lastrowid
         except sqlite3.IntegrityError as error:
             raise self._conflict(db, study, key, rows) from error
-        (last,) = db.execute("SELECT last_insert_rowid()").fetchone()
-        return key, last
+        return key, -1 if last is None else last
 
     def _transact(self, action: Callable[[sqlite3.Connection], T]) -> T:
         """All or nothing, also when Ctrl-C falls in between (the end of a context manager may be skipped then)."""
