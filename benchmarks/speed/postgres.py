@@ -5,14 +5,12 @@ Optuna's RDBStorage runs beside ours, on the same server in turn, if it is insta
 
 from __future__ import annotations
 
-import multiprocessing
-import statistics
-import time
 import warnings
 from typing import Any
 
 import trimtab as tt
 from benchmarks.postgres_server import Server, why_not
+from benchmarks.speed.storage import compared, rate
 
 __all__ = ["rates"]
 
@@ -30,46 +28,15 @@ def rates(trials: int, repeats: int) -> list[dict[str, object]]:
         tools[f"optuna {optuna.__version__}"] = _optuna_worker
     except ImportError:
         pass
-    rows: list[dict[str, object]] = []
     with Server() as server:
-        for processes in (1, 4):
-            found: dict[str, list[float]] = {tool: [] for tool in tools}
-            for _ in range(repeats):
-                for tool, worker in tools.items():  # in turn, so that drift hits all alike
-                    n = trials if tool == "trimtab" else max(trials // 5, 8)
-                    found[tool].append(_rate(server, worker, processes, n))
-            rows += [
-                {
-                    "tool": tool,
-                    "processes": processes,
-                    "trials_per_s": statistics.median(r),
-                    "min": min(r),
-                    "max": max(r),
-                    "runs": repeats,
-                }
-                for tool, r in found.items()
-            ]
-    return rows
 
+        def once(tool: str, processes: int) -> float:
+            url = server.empty()
+            if tool != "trimtab":
+                _optuna_study(url)  # two processes that create Optuna's tables at once fail
+            return rate(tools[tool], url, processes, trials if tool == "trimtab" else max(trials // 5, 8))
 
-def _rate(server: Server, worker: Any, processes: int, trials: int) -> float:
-    """Trials a second of all processes together, from the moment when all are ready."""
-    url = server.empty()
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(processes + 1)
-    share = trials // processes
-    if worker is _optuna_worker:
-        _optuna_study(url)  # two processes that create Optuna's tables at once fail
-    members = [context.Process(target=worker, args=(url, share, barrier)) for _ in range(processes)]
-    for member in members:
-        member.start()
-    barrier.wait(timeout=120)
-    begun = time.perf_counter()
-    for member in members:
-        member.join()
-        if member.exitcode:
-            raise RuntimeError(f"a benchmark process failed with exit code {member.exitcode}")
-    return processes * share / (time.perf_counter() - begun)
+        return compared(tools, (1, 4), repeats, once)
 
 
 def _trimtab_worker(url: str, trials: int, barrier: Any) -> None:

@@ -12,7 +12,7 @@ import statistics
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ import trimtab as tt
 from trimtab.records import Created, Event, Finished, Fold, Opened, Started
 from trimtab.storage import open_storage
 
-__all__ = ["loading", "rates"]
+__all__ = ["compared", "loading", "rate", "rates"]
 
 _SPACE = {"a": tt.Float(0.0, 1.0), "b": tt.Float(0.0, 1.0)}
 
@@ -35,14 +35,25 @@ def rates(trials: int, repeats: int) -> list[dict[str, object]]:
         tools[f"optuna {optuna.__version__}"] = _optuna_worker
     except ImportError:
         pass
+
+    def once(tool: str, processes: int) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            n = trials if tool == "trimtab" else max(trials // 20, 10)
+            return rate(tools[tool], str(Path(folder) / "x.db"), processes, n)
+
+    return compared(tools, (1, 2, 4), repeats, once)
+
+
+def compared(
+    tools: Iterable[str], numbers: Sequence[int], repeats: int, once: Callable[[str, int], float]
+) -> list[dict[str, object]]:
+    """One row a tool and number of processes, from `repeats` measurements once(tool, processes) each, in trials a second."""
     rows: list[dict[str, object]] = []
-    for processes in (1, 2, 4):
+    for processes in numbers:
         found: dict[str, list[float]] = {tool: [] for tool in tools}
         for _ in range(repeats):
-            for tool, worker in tools.items():  # in turn, so that drift hits all alike
-                n = trials if tool == "trimtab" else max(trials // 20, 10)
-                with tempfile.TemporaryDirectory() as folder:
-                    found[tool].append(_rate(worker, str(Path(folder) / "x.db"), processes, n))
+            for tool, rates in found.items():  # in turn, so that drift hits all alike
+                rates.append(once(tool, processes))
         rows += [
             {
                 "tool": tool,
@@ -57,15 +68,15 @@ def rates(trials: int, repeats: int) -> list[dict[str, object]]:
     return rows
 
 
-def _rate(worker: object, path: str, processes: int, trials: int) -> float:
-    """Trials a second of all processes together, from the moment when all are ready."""
+def rate(worker: object, target: str, processes: int, trials: int) -> float:
+    """Trials a second of all processes worker(target, its share of the trials, barrier) together, once all are ready."""
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(processes + 1)
     share = trials // processes
-    members = [context.Process(target=worker, args=(path, share, barrier)) for _ in range(processes)]  # type: ignore[arg-type]
+    members = [context.Process(target=worker, args=(target, share, barrier)) for _ in range(processes)]  # type: ignore[arg-type]
     for member in members:
         member.start()
-    barrier.wait(timeout=60)
+    barrier.wait(timeout=120)
     begun = time.perf_counter()
     for member in members:
         member.join()
